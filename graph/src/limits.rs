@@ -1,0 +1,10 @@
+//! Bounds of the graph, with unit and reason.
+
+/// Nesting of expressions; the language's own nesting limit is lower, so only a forged artifact exceeds it.
+pub const EXPR_DEPTH: usize = 256;
+/// Runs that one message may ask for: a matrix over hostile lists must not flood the store.
+pub const RUNS_PER_MESSAGE: usize = 10_000;
+/// Subjects of one message: Fedora's largest updates hold about 3 500 builds.
+pub const SUBJECTS_PER_MESSAGE: usize = 20_000;
+/// Artifact format that this version writes and reads.
+pub const ARTIFACT_VERSION: u32 = 1;

@@ -1,0 +1,75 @@
+//! Name-version-release: how builds are named.
+//!
+//! Comes in: text such as `bash-5.2.26-3.fc40`, or the three parts. Goes out: the parts, compared and printed as one. The
+//! name may hold hyphens, version and release may not (RPM forbids it), so the split is from the right.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evr::Evr;
+
+/// A build's name, version and release.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Nvr {
+    /// Name of the package.
+    pub name: String,
+    /// Version, without hyphen.
+    pub version: String,
+    /// Release, without hyphen.
+    pub release: String,
+}
+
+impl Nvr {
+    /// Reads `name-version-release`; none unless all three are there.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, release) = text.rsplit_once('-')?;
+        let (name, version) = rest.rsplit_once('-')?;
+        Self::new(name, version, release)
+    }
+
+    /// Puts parts together; none if one is empty, holds white space or control characters, or a hyphen where none may be.
+    pub fn new(name: &str, version: &str, release: &str) -> Option<Self> {
+        let clean = |s: &str| !s.is_empty() && !s.chars().any(|c| c.is_whitespace() || c.is_control());
+        let part = |s: &str| clean(s) && !s.contains('-');
+        (clean(name) && part(version) && part(release)).then(|| Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            release: release.to_owned(),
+        })
+    }
+
+    /// Its version and release; a build's name holds no epoch, so it counts as 0.
+    pub fn evr(&self) -> Evr {
+        Evr { epoch: 0, version: self.version.clone(), release: Some(self.release.clone()) }
+    }
+}
+
+impl fmt::Display for Nvr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.name, self.version, self.release)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn splits_from_the_right() {
+        let nvr = Nvr::parse("fedup-dracut-0.8.0-2.fc20").unwrap();
+        assert_eq!(
+            (nvr.name.as_str(), nvr.version.as_str(), nvr.release.as_str()),
+            ("fedup-dracut", "0.8.0", "2.fc20")
+        );
+        assert_eq!(nvr.to_string(), "fedup-dracut-0.8.0-2.fc20");
+    }
+
+    #[test]
+    fn refuses_what_is_no_build() {
+        for text in ["", "curl", "curl-8.6.0", "-1-1", "a--1", "a b-1-1", "a-1-\n"] {
+            assert_eq!(Nvr::parse(text), None, "{text:?}");
+        }
+    }
+}

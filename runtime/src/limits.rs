@@ -1,0 +1,22 @@
+//! Every bound of the running system, with unit and reason. Nothing else in the runtime holds a magic number.
+
+use std::time::Duration;
+
+/// Largest accepted message: the promise P07; sites may raise it to `MESSAGE_BYTES_MAX`.
+pub const MESSAGE_BYTES_DEFAULT: usize = 1 << 20;
+/// Largest value that `limits.message_bytes` may be set to.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// Deepest nesting of a message's JSON: real ones stay under 20.
+pub const MESSAGE_DEPTH: usize = 64;
+/// Of an oversized message, what is kept beside its hash.
+pub const QUARANTINE_HEAD_BYTES: usize = 64 << 10;
+/// Largest frame on the pipe between the daemon and a worker process: a message and its frame header.
+pub const WORKER_FRAME_BYTES: usize = MESSAGE_BYTES_MAX + (64 << 10);
+/// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s measured).
+pub const GROUP_COMMIT_MESSAGES: usize = 100;
+/// Deliveries waiting between a source and the inbox: bounds memory; a full queue is back-pressure.
+pub const DELIVERIES_IN_FLIGHT: usize = 256;
+/// Cloning a task's repository, before the worker is killed.
+pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
+/// Output of a task that is kept; what is beyond is counted and cut.
+pub const TASK_LOG_BYTES: u64 = 16 << 20;

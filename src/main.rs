@@ -1,0 +1,2 @@
+//! The `taskbot` command.
+fn main() {}
