@@ -106,7 +106,7 @@ fn build(graph: &Graph) -> Index {
 
 impl Dialect {
     /// Whether one of its topics is, or covers, this one.
-    pub(crate) fn covers(&self, topic: &str) -> bool {
+    pub fn covers(&self, topic: &str) -> bool {
         self.topics.iter().any(|t| t == topic || topic::matches(t, topic))
     }
 }

@@ -36,4 +36,4 @@ pub use judgement::{Argument, Happening, Judgement, Note, Parked, Reason, Refusa
 pub use nvr::Nvr;
 pub use topic::{TopicFilter, TopicFilterError};
 pub use types::Type;
-pub use value::Value;
+pub use value::{Value, order_for_set};
