@@ -60,14 +60,27 @@ impl From<Errno> for Refused {
 
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
+/// What a second name (hard link) of a file means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HardLinks {
+    /// A task may have linked a file of somebody else into its directory.
+    Refused,
+    /// The directory is the site's own; package stores link files.
+    Allowed,
+}
+
 /// An open directory below which names are looked up.
 #[derive(Debug)]
-pub(super) struct LeftDir(OwnedFd);
+pub(super) struct LeftDir {
+    dir: OwnedFd,
+    hard_links: HardLinks,
+}
 
 impl LeftDir {
     /// Opens a directory whose parents are trusted; it may itself not be a link.
-    pub(super) fn open(path: &Path) -> Result<Self, Refused> {
-        Ok(Self(rustix::fs::open(path, OPEN | OFlags::DIRECTORY, Mode::empty())?))
+    pub(super) fn open(path: &Path, hard_links: HardLinks) -> Result<Self, Refused> {
+        let dir = rustix::fs::open(path, OPEN | OFlags::DIRECTORY, Mode::empty())?;
+        Ok(Self { dir, hard_links })
     }
 
     /// Opens a regular file below it, no part of whose path is a link. Also gives its size in bytes.
@@ -75,16 +88,32 @@ impl LeftDir {
         let (parents, name) = split(relative)?;
         let mut dir = None;
         for part in parents {
-            let at: BorrowedFd<'_> = dir.as_ref().map_or(self.0.as_fd(), |fd: &OwnedFd| fd.as_fd());
+            let at: BorrowedFd<'_> = dir.as_ref().map_or(self.dir.as_fd(), |fd: &OwnedFd| fd.as_fd());
             dir = Some(rustix::fs::openat(at, part, OPEN | OFlags::DIRECTORY, Mode::empty())?);
         }
-        let at = dir.as_ref().map_or(self.0.as_fd(), |fd| fd.as_fd());
+        let at = dir.as_ref().map_or(self.dir.as_fd(), |fd| fd.as_fd());
         // Looked at before it is opened: opening a device can have effects.
-        check_kind(&rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?)?;
+        self.check_kind(&rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?)?;
         let file = rustix::fs::openat(at, name, OPEN, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
-        check_kind(&stat)?;
+        self.check_kind(&stat)?;
         Ok((File::from(file), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    fn check_kind(&self, stat: &rustix::fs::Stat) -> Result<(), Refused> {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_nlink > 1 && self.hard_links == HardLinks::Refused => {
+                return Err(Refused::Linked);
+            }
+            FileType::RegularFile => return Ok(()),
+            FileType::Symlink => "a symbolic link",
+            FileType::Directory => "a directory",
+            FileType::Fifo => "a pipe",
+            FileType::Socket => "a socket",
+            FileType::CharacterDevice | FileType::BlockDevice => "a device",
+            FileType::Unknown => "of an unknown kind",
+        };
+        Err(Refused::Kind(kind))
     }
 
     /// Reads a regular file of at most `max_bytes`.
@@ -105,23 +134,23 @@ impl LeftDir {
 
     /// Moves an entry into another directory, whatever it is; nothing is followed.
     pub(super) fn move_to(&self, name: &OsStr, to: &Self, new_name: &str) -> Result<(), Refused> {
-        Ok(rustix::fs::renameat(&self.0, name, &to.0, new_name)?)
+        Ok(rustix::fs::renameat(&self.dir, name, &to.dir, new_name)?)
     }
 
     /// All entries below it that are no directories, as relative paths in order. Where it stops early it also says why: at
-    /// `max_entries` files and folders, below `max_depth` folders, or where a folder may not be read.
+    /// `max_entries` files and folders, and below `max_depth` folders.
     pub(super) fn walk(&self, max_entries: usize, max_depth: usize) -> (Vec<PathBuf>, Option<String>) {
         let mut walk = Walk { found: Vec::new(), entries_left: max_entries };
-        let stopped = walk.folder(self.0.as_fd(), Path::new(""), max_depth).err();
+        let stopped = walk.folder(self.dir.as_fd(), Path::new(""), max_depth).err();
         walk.found.sort();
         (walk.found, stopped)
     }
 }
 
 /// Reads a regular file whose parents are trusted.
-pub(super) fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>, Refused> {
+pub(super) fn read_file(path: &Path, max_bytes: u64, hard_links: HardLinks) -> Result<Vec<u8>, Refused> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Refused::Escapes) };
-    LeftDir::open(parent)?.read(Path::new(name), max_bytes)
+    LeftDir::open(parent, hard_links)?.read(Path::new(name), max_bytes)
 }
 
 fn split(relative: &Path) -> Result<(Vec<&OsStr>, &OsStr), Refused> {
@@ -135,20 +164,6 @@ fn split(relative: &Path) -> Result<(Vec<&OsStr>, &OsStr), Refused> {
     }
     let name = parts.pop().ok_or(Refused::Escapes)?;
     Ok((parts, name))
-}
-
-fn check_kind(stat: &rustix::fs::Stat) -> Result<(), Refused> {
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile if stat.st_nlink > 1 => return Err(Refused::Linked),
-        FileType::RegularFile => return Ok(()),
-        FileType::Symlink => "a symbolic link",
-        FileType::Directory => "a directory",
-        FileType::Fifo => "a pipe",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Unknown => "of an unknown kind",
-    };
-    Err(Refused::Kind(kind))
 }
 
 struct Walk {
@@ -175,8 +190,8 @@ impl Walk {
                         .ok_or_else(|| format!("{}: folders are nested too deep", path.display()))?;
                     self.folder(folder.as_fd(), &path, depth_left)?;
                 }
-                Err(Errno::NOTDIR | Errno::LOOP) => self.found.push(path),
-                Err(other) => return Err(format!("{}: {}", path.display(), io::Error::from(other))),
+                // No folder, or one that may not be read: opening it later says which.
+                Err(_) => self.found.push(path),
             }
         }
         Ok(())

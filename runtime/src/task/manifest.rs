@@ -7,7 +7,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::left_file::{self, HardLinks};
 use crate::class::ErrorClass;
+use crate::limits;
 
 /// A task's manifest.
 #[derive(Clone, Debug)]
@@ -274,7 +276,8 @@ impl Manifest {
     /// # Errors
     /// No such file, a link, too large, not TOML, or not what the contract knows: all problems at once.
     pub fn read(checkout: &Path) -> Result<Self, ManifestError> {
-        let bytes = super::left_file::read_file(&checkout.join("task.toml"), crate::limits::MANIFEST_BYTES)
+        let path = checkout.join("task.toml");
+        let bytes = left_file::read_file(&path, limits::MANIFEST_BYTES, HardLinks::Allowed)
             .map_err(|refused| ManifestError::Unreadable(refused.to_string()))?;
         let text = String::from_utf8(bytes)
             .map_err(|_| ManifestError::Unreadable("not UTF-8 text; save it as UTF-8".into()))?;

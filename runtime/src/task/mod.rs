@@ -21,6 +21,7 @@ pub mod prepare;
 mod result_yaml;
 pub mod results;
 mod tap;
+mod toml_section;
 
 pub use manifest::{Manifest, ManifestError};
 pub use plan::{Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, Subject};

@@ -148,6 +148,205 @@ impl Manifest {
         dirs: &RunDirs,
         ids: &RunIds,
     ) -> Result<Plan, ManifestError> {
-        todo!()
+        let values = self.values(inputs)?;
+        let command =
+            |c: &super::manifest::Command| PlannedCommand { argv: c.argv.clone(), timeout: c.timeout };
+        Ok(Plan {
+            name: self.full_name(),
+            environment: self.environment.clone(),
+            packages: self.packages.clone(),
+            prepare: self.prepare.iter().map(command).collect(),
+            fetches: self.fetches.iter().map(|fetch| plan_fetch(fetch, &values)).collect::<Result<_, _>>()?,
+            run: command(&self.run),
+            cleanup: self.cleanup.iter().map(command).collect(),
+            dir: dirs.checkout.clone(),
+            env: environment(&values, dirs, ids)?,
+            writable: self.writable(dirs),
+            infrastructure_retries: self.infrastructure_retries,
+            subject: self.subject_of(&values)?,
+            exit: self.exit.clone(),
+        })
     }
+
+    /// The values of all inputs, in the manifest's order, each checked against its type.
+    fn values<'a>(&'a self, given: &'a [(String, String)]) -> Result<Values<'a>, ManifestError> {
+        for (name, _) in given {
+            if !self.inputs.iter().any(|input| input.name == *name) {
+                let known: Vec<_> = self.inputs.iter().map(|input| input.name.as_str()).collect();
+                let message = format!("the task has no such input; it has: {}", known.join(", "));
+                return Err(ManifestError::Input { name: name.clone(), message });
+            }
+        }
+        let mut values = Vec::new();
+        for input in &self.inputs {
+            let refused = |message: String| ManifestError::Input { name: input.name.clone(), message };
+            let value = given
+                .iter()
+                .find(|(name, _)| *name == input.name)
+                .map(|(_, value)| value)
+                .or(input.default.as_ref())
+                .ok_or_else(|| refused(format!("is missing; give a value of type {}", input.type_name)))?;
+            check_value(&input.type_name, value).map_err(refused)?;
+            values.push((input, value.as_str()));
+        }
+        Ok(values)
+    }
+
+    fn subject_of(&self, values: &Values<'_>) -> Result<Subject, ManifestError> {
+        if let Some(template) = &self.subject {
+            let item = fill(&template.item, values)?;
+            return Ok(Subject { item, item_type: template.item_type.clone() });
+        }
+        let (item, item_type) = match values.first() {
+            None => (self.full_name(), "task"),
+            Some((input, value)) => (
+                (*value).to_owned(),
+                match input.type_name.as_str() {
+                    "nvr" => "koji_build",
+                    "update" => "bodhi_update",
+                    other => other,
+                },
+            ),
+        };
+        Ok(Subject { item, item_type: item_type.to_owned() })
+    }
+
+    fn writable(&self, dirs: &RunDirs) -> Vec<PathBuf> {
+        let mut writable = vec![dirs.work.clone(), dirs.artifacts.clone()];
+        writable.extend(dirs.results_file.parent().map(PathBuf::from));
+        writable.dedup();
+        writable
+    }
+}
+
+/// Inputs with their checked values.
+type Values<'a> = Vec<(&'a Input, &'a str)>;
+
+/// The environment variable that holds an input's value: `TASKBOT_INPUT_SOME_NAME`.
+pub(super) fn environment_name(input: &str) -> String {
+    format!("TASKBOT_INPUT_{}", input.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn environment(
+    values: &Values<'_>,
+    dirs: &RunDirs,
+    ids: &RunIds,
+) -> Result<BTreeMap<String, String>, ManifestError> {
+    let path = |name: &str, path: &PathBuf| match path.to_str() {
+        Some(text) => Ok((name.to_owned(), text.to_owned())),
+        None => Err(ManifestError::Input {
+            name: name.to_owned(),
+            message: format!("the run's directory {} is not UTF-8", path.display()),
+        }),
+    };
+    let deadline_seconds = ids.deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut env = BTreeMap::from([
+        path("HOME", &dirs.work)?,
+        path("TASKBOT_ARTIFACTS", &dirs.artifacts)?,
+        path("TASKBOT_EVENT", &dirs.event_file)?,
+        path("TASKBOT_FETCHED", &dirs.fetched)?,
+        path("TASKBOT_RESULTS", &dirs.results_file)?,
+        path("TASKBOT_WORKDIR", &dirs.work)?,
+        path("TMPDIR", &dirs.work)?,
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ("PATH".to_owned(), TASK_PATH.to_owned()),
+        ("TASKBOT_ATTEMPT".to_owned(), ids.attempt.to_string()),
+        ("TASKBOT_DEADLINE".to_owned(), deadline_seconds.to_string()),
+        ("TASKBOT_RUN_ID".to_owned(), ids.run.clone()),
+    ]);
+    for (input, value) in values {
+        env.insert(environment_name(&input.name), (*value).to_owned());
+    }
+    Ok(env)
+}
+
+fn plan_fetch(fetch: &Fetch, values: &Values<'_>) -> Result<PlannedFetch, ManifestError> {
+    let all = |templates: &[String]| templates.iter().map(|t| fill(t, values)).collect::<Result<Vec<_>, _>>();
+    let what = match &fetch.from {
+        FetchFrom::Koji { build, arches } => {
+            let text = fill(build, values)?;
+            let refused = |message| ManifestError::Input { name: "fetch.koji".into(), message };
+            check_value("nvr", &text).map_err(refused)?;
+            let build = Nvr::parse(&text).ok_or_else(|| refused("is not a build".into()))?;
+            let arches = all(arches)?;
+            for arch in &arches {
+                check_value("arch", arch)
+                    .map_err(|message| ManifestError::Input { name: "fetch.arches".into(), message })?;
+            }
+            FetchWhat::Koji { build, arches }
+        }
+        FetchFrom::Url { url, sha256 } => FetchWhat::Url { url: url.clone(), sha256: sha256.clone() },
+        FetchFrom::Repo { repo, packages } => {
+            FetchWhat::Repo { repo: repo.clone(), packages: all(packages)? }
+        }
+        FetchFrom::Compose { compose, image } => {
+            FetchWhat::Compose { compose: fill(compose, values)?, image: image.clone() }
+        }
+    };
+    Ok(PlannedFetch { what, into: fetch.into.clone() })
+}
+
+/// Names between braces.
+pub(super) fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    template.split('{').skip(1).map(|rest| rest.split_once('}').map_or(rest, |(name, _)| name))
+}
+
+fn fill(template: &str, values: &Values<'_>) -> Result<String, ManifestError> {
+    let mut pieces = template.split('{');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once('}').unwrap_or((piece, ""));
+        let value = values.iter().find(|(input, _)| input.name == name).map(|(_, value)| *value);
+        text.push_str(value.ok_or_else(|| ManifestError::Input {
+            name: name.to_owned(),
+            message: format!("the template {template:?} names it, the task has no such input"),
+        })?);
+        text.push_str(rest);
+    }
+    Ok(text)
+}
+
+/// Checks a value against the name of its type. Types of the rules (records, enums) are only checked to fit into an
+/// environment value: what they are is the compiler's business.
+pub(super) fn check_value(type_name: &str, value: &str) -> Result<(), String> {
+    if value.contains('\0') {
+        return Err("holds a NUL byte, which no environment value can".into());
+    }
+    if value.len() > limits::TASK_INPUT_BYTES {
+        return Err(format!("is longer than {} bytes", limits::TASK_INPUT_BYTES));
+    }
+    if let Some(element) = type_name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let items: Vec<serde_json::Value> =
+            serde_json::from_str(value).map_err(|_| format!("is not a JSON list of {element}"))?;
+        return items.iter().try_for_each(|item| match item {
+            serde_json::Value::String(text) => check_value(element, text),
+            other => check_value(element, &other.to_string()),
+        });
+    }
+    let fits = match type_name {
+        "nvr" => Nvr::parse(value).is_some() && is_path_word(value),
+        "arch" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        "evr" => !value.is_empty() && !value.chars().any(|c| c.is_whitespace() || c.is_control()),
+        "int" => value.parse::<i64>().is_ok(),
+        "float" => value.parse::<f64>().is_ok_and(f64::is_finite),
+        "bool" => matches!(value, "true" | "false"),
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(format!("{:?} is not of type {type_name}", shorten(value))) }
+}
+
+/// Fit for one part of a path on any disk: so that a build's name never climbs out of a directory.
+fn is_path_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^%-".contains(c))
+        && !text.contains("-.")
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(100).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
