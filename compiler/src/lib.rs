@@ -64,7 +64,7 @@ pub struct Compiled {
 pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     let standard = taskbot_stdlib::modules()
         .iter()
-        .map(|(name, text)| SourceFile { path: format!("std/{name}"), text: (*text).to_owned() });
+        .map(|(name, text)| SourceFile { path: format!("std/{name}.tb"), text: (*text).to_owned() });
     let mut own: Vec<&SourceText> = sources.iter().collect();
     own.sort_by(|a, b| a.path.cmp(&b.path));
     own.dedup_by(|a, b| a.path == b.path);
