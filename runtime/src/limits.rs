@@ -60,5 +60,5 @@ pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
 pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
-/// Most files of one download.
-pub const DOWNLOAD_FILES: usize = 1_000;
+/// Most files of one download: the largest builds have some ten thousand packages.
+pub const DOWNLOAD_FILES: usize = 20_000;
