@@ -1,8 +1,8 @@
 //! What a task left behind, as results.
 //!
-//! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong with
-//! them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be read becomes
-//! NEEDS_INSPECTION with the reason, and the file is kept.
+//! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong
+//! with them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be
+//! read becomes NEEDS_INSPECTION with the reason, and the file is kept.
 
 use std::path::Path;
 
@@ -66,9 +66,9 @@ impl Reported {
 
 /// Reads the results of a run whose command ended.
 ///
-/// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of the
-/// command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not end as the
-/// manifest's exit codes say, or says "failed" while no result does.
+/// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of
+/// the command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not
+/// end as the manifest's exit codes say, or says "failed" while no result does.
 pub fn collect(manifest: &Manifest, dirs: &RunDirs, ended: Ended, subject: &Subject) -> Collected {
     let mut gathered = Gathered { manifest, subject, out: Collected::default(), artifacts: None };
     gathered.artifacts = LeftDir::open(&dirs.artifacts, HardLinks::Refused)
