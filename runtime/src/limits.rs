@@ -26,6 +26,10 @@ pub const MANIFEST_BYTES: u64 = 256 << 10;
 pub const TASK_INPUT_BYTES: usize = 64 << 10;
 /// Largest file of results that is read; ten thousand results with notes stay under it.
 pub const RESULTS_FILE_BYTES: u64 = 4 << 20;
+/// All files of results of one run together: they are held in memory while they are read.
+pub const RESULTS_BYTES: u64 = 16 << 20;
+/// Most remarks about what was wrong with the results of one run.
+pub const RESULTS_PROBLEMS: usize = 1_000;
 /// Most results of one run.
 pub const RESULTS_PER_RUN: usize = 10_000;
 /// Most files of results of one run.
@@ -60,5 +64,5 @@ pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
 pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
-/// Most files of one download.
-pub const DOWNLOAD_FILES: usize = 1_000;
+/// Most files of one download: the largest builds have some ten thousand packages.
+pub const DOWNLOAD_FILES: usize = 20_000;
