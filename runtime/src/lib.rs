@@ -10,7 +10,10 @@
 pub mod class;
 pub mod executor;
 pub mod fetch;
+pub mod intake;
 pub mod limits;
 pub mod message;
 pub mod source;
+pub mod spawn;
 pub mod task;
+pub mod worker;

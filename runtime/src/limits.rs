@@ -20,3 +20,9 @@ pub const DELIVERIES_IN_FLIGHT: usize = 256;
 pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 /// Output of a task that is kept; what is beyond is counted and cut.
 pub const TASK_LOG_BYTES: u64 = 16 << 20;
+/// Messages that an AMQP broker may send ahead of acknowledgements: one group commit.
+pub const AMQP_PREFETCH: u16 = 100;
+/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a minute.
+pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
+/// Standard input of a command: a fact's key; it has to fit into one pipe buffer.
+pub const COMMAND_STDIN_BYTES: usize = 32 << 10;

@@ -3,9 +3,21 @@
 //! Comes in: a command, a directory, an environment and limits. Goes out: how it ended, and its log. It never passes through a
 //! shell and never inherits the daemon's environment.
 
+mod layers;
+
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use crate::spawn::Ended;
+pub use layers::{Layer, Layers, MissingLayers, layers};
+
+use crate::class::ErrorClass;
+use crate::spawn::{SpawnError, WorkerProgram};
 
 /// One command of a task, ready to start.
 #[derive(Clone, Debug)]
@@ -24,15 +36,53 @@ pub struct TaskCommand {
     pub timeout: Duration,
 }
 
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It exited with this code.
-    Exit(i32),
-    /// A signal ended it.
-    Signal(i32),
-    /// It was killed at its timeout.
-    TimedOut,
-    /// It was killed because its run was cancelled.
-    Cancelled,
+/// Why a task's command did not run, or its log could not be kept.
+#[derive(Debug)]
+pub enum ExecutorError {
+    /// It could not be started.
+    Spawn(SpawnError),
+    /// Its log could not be written.
+    Log(PathBuf, io::Error),
+}
+
+impl ExecutorError {
+    /// Whether trying again can help.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Spawn(error) => error.class(),
+            Self::Log(..) => ErrorClass::Transient,
+        }
+    }
+}
+
+impl fmt::Display for ExecutorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(error) => error.fmt(f),
+            Self::Log(path, error) => write!(f, "cannot write the log {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ExecutorError {}
+
+/// Runs a task's command to its end; afterwards none of its processes is left.
+///
+/// # Errors
+/// `ExecutorError` if it could not be started or logged. A command that failed, timed out or was cancelled is no error.
+pub async fn execute(command: TaskCommand, cancel: &CancellationToken) -> Result<Ended, ExecutorError> {
+    execute_with(&WorkerProgram::current(), command, cancel).await
+}
+
+/// `execute` through another worker program; for tests.
+///
+/// # Errors
+/// As `execute`.
+pub async fn execute_with(
+    program: &WorkerProgram,
+    command: TaskCommand,
+    cancel: &CancellationToken,
+) -> Result<Ended, ExecutorError> {
+    let _ = (program, command, cancel);
+    Err(ExecutorError::Spawn(SpawnError::MinderLost))
 }
