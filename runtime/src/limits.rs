@@ -26,3 +26,7 @@ pub const AMQP_PREFETCH: u16 = 100;
 pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
 /// Standard input of a command: a fact's key; it has to fit into one pipe buffer.
 pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
+/// Longest topic or message id: the longest seen are below 200.
+pub const TOPIC_BYTES: usize = 1000;
+/// Longest reason that is kept for a quarantined message: a few lines.
+pub const REASON_CHARS: usize = 300;
