@@ -7,13 +7,21 @@
 //! The pipeline reads from top to bottom in `daemon`; each station is a module with one public function.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod class;
+pub mod dispatch;
+pub mod effect;
 pub mod executor;
 pub mod fetch;
+pub mod generation;
+pub mod inbox;
 pub mod intake;
 pub mod limits;
 pub mod message;
+pub mod progress;
 pub mod source;
 pub mod spawn;
+pub mod steps;
+pub mod store;
 pub mod task;
 pub mod worker;
