@@ -58,3 +58,45 @@ pub const STOP_GRACE: Duration = Duration::from_secs(10);
 pub const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
 /// Observers that do not listen lose progress beyond this many events; nothing durable depends on them.
 pub const PROGRESS_WAITING: usize = 1024;
+/// Largest `task.toml`: real ones stay under 4 KiB.
+pub const MANIFEST_BYTES: u64 = 256 << 10;
+/// Value of one input: the kernel takes 128 KiB for one environment string.
+pub const TASK_INPUT_BYTES: usize = 64 << 10;
+/// Largest file of results that is read; ten thousand results with notes stay under it.
+pub const RESULTS_FILE_BYTES: u64 = 4 << 20;
+/// Most results of one run.
+pub const RESULTS_PER_RUN: usize = 10_000;
+/// Most files of results of one run.
+pub const RESULTS_FILES: usize = 100;
+/// Longest name of a test case, item or type.
+pub const RESULT_NAME_BYTES: usize = 512;
+/// Longest note of a result; what is beyond is cut.
+pub const RESULT_NOTE_BYTES: usize = 4 << 10;
+/// Largest extra data of one result, as JSON.
+pub const RESULT_DATA_BYTES: usize = 256 << 10;
+/// Most artifact paths of one result.
+pub const RESULT_ARTIFACTS: usize = 1_000;
+/// Deepest nesting of a results file.
+pub const RESULTS_DEPTH: usize = 64;
+/// Artifacts of one run where its manifest does not say.
+pub const ARTIFACTS_BYTES_DEFAULT: u64 = 2 << 30;
+/// Most artifact files of one run.
+pub const ARTIFACT_FILES: usize = 10_000;
+/// Deepest folder of artifacts.
+pub const ARTIFACT_DEPTH: usize = 32;
+/// Preparing a task where its manifest does not say.
+pub const PREPARE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(300);
+/// Running a task where its manifest does not say.
+pub const RUN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3600);
+/// Cleaning up after a task where its manifest does not say.
+pub const CLEANUP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+/// Longest limit that a manifest may ask for.
+pub const TASK_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Retries of infrastructure errors where the manifest does not say.
+pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
+/// Most retries of infrastructure errors that a manifest may ask for.
+pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
+/// Most bytes of one download.
+pub const DOWNLOAD_BYTES: u64 = 8 << 30;
+/// Most files of one download.
+pub const DOWNLOAD_FILES: usize = 1_000;

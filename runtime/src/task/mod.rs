@@ -2,8 +2,30 @@
 //!
 //! Comes in: a checkout and typed arguments. Goes out: what to run with which environment, and typed results. It never
 //! starts a process and never writes to a store.
+//!
+//! In the order of a run's steps: `Manifest::read` -> `Manifest::check_inputs` -> `Manifest::plan` -> `prepare_check` ->
+//! `download::download` -> (the executor runs the plan's commands) -> `results::collect` -> `artifacts::index`.
+//! `docs/tasks.md` is the contract as authors of tasks read it; a test compares its keys with those read here.
 
 use serde::{Deserialize, Serialize};
+
+pub mod artifacts;
+pub mod download;
+mod exit_code;
+mod junit;
+mod left_file;
+pub mod manifest;
+mod manifest_reader;
+pub mod plan;
+pub mod prepare;
+mod result_yaml;
+pub mod results;
+mod tap;
+mod toml_section;
+
+pub use manifest::{Manifest, ManifestError};
+pub use plan::{Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, Subject};
+pub use prepare::{MissingTools, prepare_check};
 
 /// What a result says about its item. A run's state is another thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,81 @@
+//! What a task leaves in its artifact directory.
+//!
+//! Comes in: the manifest's patterns and size, the run's directories. Goes out: an index of regular files with their
+//! hashes, and what was left out and why. It never follows a link and never opens a device or pipe.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::left_file::{HardLinks, LeftDir, Refused};
+use super::{Manifest, RunDirs};
+use crate::limits;
+
+/// One kept file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Relative to the artifact directory, `/` between folders.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+/// The artifacts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// In the order of their paths.
+    pub kept: Vec<Artifact>,
+    /// What is not kept, with the reason, for people.
+    pub left_out: Vec<String>,
+}
+
+/// Indexes the artifact directory of a run. Files are kept in the order of their paths while the manifest's `max_size`
+/// lasts; a file that does not fit is left out, smaller ones after it are kept.
+pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
+    let mut index = Index::default();
+    let dir = match LeftDir::open(&dirs.artifacts, HardLinks::Refused) {
+        Ok(dir) => dir,
+        Err(refused) => {
+            index.left_out.push(format!("artifact directory: {refused}"));
+            return index;
+        }
+    };
+    let (paths, stopped) = dir.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH);
+    index.left_out.extend(stopped);
+    let mut bytes_left = manifest.artifacts_max_bytes;
+    for path in paths.iter().filter(|path| manifest.keep.is_match(path) || is_ours(path)) {
+        match file(&dir, path, bytes_left) {
+            Ok(artifact) => {
+                bytes_left = bytes_left.saturating_sub(artifact.bytes);
+                index.kept.push(artifact);
+            }
+            Err(Refused::TooLarge(_)) => index.left_out.push(format!(
+                "{}: does not fit into `artifacts.max_size` of {} bytes",
+                path.display(),
+                manifest.artifacts_max_bytes
+            )),
+            Err(refused) => index.left_out.push(format!("{}: {refused}", path.display())),
+        }
+    }
+    index
+}
+
+/// Results that were rejected are kept whatever the manifest's patterns say.
+fn is_ours(path: &Path) -> bool {
+    path.as_os_str() == super::results::REJECTED_RESULTS
+}
+
+fn file(dir: &LeftDir, path: &Path, max_bytes: u64) -> Result<Artifact, Refused> {
+    let name = path.to_str().ok_or_else(|| Refused::Io("its name is not UTF-8".into()))?;
+    let (file, size_bytes) = dir.open_file(path)?;
+    if size_bytes > max_bytes {
+        return Err(Refused::TooLarge(max_bytes));
+    }
+    let mut hash = Sha256::new();
+    let bytes = io::copy(&mut file.take(size_bytes), &mut hash).map_err(|e| Refused::Io(e.to_string()))?;
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Artifact { path: name.to_owned(), bytes, sha256 })
+}

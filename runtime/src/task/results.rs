@@ -1,0 +1,351 @@
+//! What a task left behind, as results.
+//!
+//! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong with
+//! them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be read becomes
+//! NEEDS_INSPECTION with the reason, and the file is kept.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::exit_code::{self, Said};
+use super::left_file::{self, HardLinks, LeftDir, Refused};
+use super::manifest::ResultSource;
+use super::{Manifest, Outcome, RunDirs, Subject, TaskResult, junit, result_yaml, tap};
+use crate::executor::Ended;
+use crate::limits;
+
+/// Name in the artifact directory of a `$TASKBOT_RESULTS` that could not be read.
+pub const REJECTED_RESULTS: &str = "rejected-results";
+
+/// What a run reported.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// At least one result, whatever happened.
+    pub results: Vec<TaskResult>,
+    /// What was wrong, for people.
+    pub problems: Vec<String>,
+}
+
+/// Whether a reported name is the whole name of a test case, or one within the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// `dist.rpmlint`.
+    Full,
+    /// `test_parse`, to be put below the task's name.
+    Local,
+}
+
+/// One result as a format reports it, before it is checked.
+#[derive(Clone, Debug)]
+pub(super) struct Reported {
+    pub(super) name: String,
+    pub(super) naming: Naming,
+    pub(super) outcome: Outcome,
+    pub(super) item: Option<String>,
+    pub(super) item_type: Option<String>,
+    pub(super) note: String,
+    pub(super) artifacts: Vec<String>,
+    pub(super) data: Map<String, Value>,
+}
+
+impl Reported {
+    pub(super) fn local(name: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            name: name.into(),
+            naming: Naming::Local,
+            outcome,
+            item: None,
+            item_type: None,
+            note: String::new(),
+            artifacts: Vec::new(),
+            data: Map::new(),
+        }
+    }
+}
+
+/// Reads the results of a run whose command ended.
+///
+/// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of the
+/// command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not end as the
+/// manifest's exit codes say, or says "failed" while no result does.
+pub fn collect(manifest: &Manifest, dirs: &RunDirs, ended: Ended, subject: &Subject) -> Collected {
+    let mut gathered = Gathered { manifest, subject, out: Collected::default(), artifacts: None };
+    gathered.artifacts = LeftDir::open(&dirs.artifacts, HardLinks::Refused)
+        .map_err(|refused| gathered.out.problems.push(format!("artifact directory: {refused}")))
+        .ok();
+    let found_file = gathered.results_file(&dirs.results_file);
+    let found_others = gathered.others(dirs);
+    gathered.end_of_command(&exit_code::said(&manifest.exit, ended), found_file || found_others);
+    gathered.silent_testcases(&exit_code::said(&manifest.exit, ended));
+    gathered.out
+}
+
+struct Gathered<'a> {
+    manifest: &'a Manifest,
+    subject: &'a Subject,
+    out: Collected,
+    artifacts: Option<LeftDir>,
+}
+
+impl Gathered<'_> {
+    /// `$TASKBOT_RESULTS`; whether there was one.
+    fn results_file(&mut self, path: &Path) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let parent = match LeftDir::open(parent, HardLinks::Refused) {
+            Ok(parent) => parent,
+            Err(refused) => {
+                self.unreadable("$TASKBOT_RESULTS", &format!("its directory: {refused}"), Vec::new());
+                return true;
+            }
+        };
+        let read = match parent.read(Path::new(name), limits::RESULTS_FILE_BYTES) {
+            Err(Refused::Missing) => return false,
+            Err(refused) => Err(refused.to_string()),
+            Ok(bytes) => text(bytes).and_then(|text| result_yaml::read(&text)),
+        };
+        match read {
+            Ok(reported) => self.add_all(reported),
+            Err(why) => {
+                let kept = self
+                    .artifacts
+                    .as_ref()
+                    .ok_or(Refused::Missing)
+                    .and_then(|artifacts| parent.move_to(name, artifacts, REJECTED_RESULTS));
+                match kept {
+                    Ok(()) => self.unreadable("$TASKBOT_RESULTS", &why, vec![REJECTED_RESULTS.into()]),
+                    Err(refused) => {
+                        self.out.problems.push(format!("$TASKBOT_RESULTS could not be kept: {refused}"));
+                        self.unreadable("$TASKBOT_RESULTS", &why, Vec::new());
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// The formats of `results.from`; whether there was any file of them.
+    fn others(&mut self, dirs: &RunDirs) -> bool {
+        if self.manifest.results_from.is_empty() {
+            return false;
+        }
+        let (paths, _) = self.artifacts.as_ref().map_or((Vec::new(), None), |artifacts| {
+            artifacts.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH)
+        });
+        let mut found = 0;
+        for source in &self.manifest.results_from {
+            if matches!(source, ResultSource::TapLog) {
+                found += usize::from(self.tap_log(&dirs.log_file));
+            }
+            for path in paths.iter().filter(|path| path.as_os_str() != REJECTED_RESULTS) {
+                if !source.matches(path) {
+                    continue;
+                }
+                found += 1;
+                if found > limits::RESULTS_FILES {
+                    let why = format!("more than {} files of results", limits::RESULTS_FILES);
+                    self.unreadable("results.from", &why, Vec::new());
+                    return true;
+                }
+                self.one_file(source, path);
+            }
+        }
+        found > 0
+    }
+
+    fn one_file(&mut self, source: &ResultSource, path: &Path) {
+        let bytes = match &self.artifacts {
+            Some(artifacts) => artifacts.read(path, limits::RESULTS_FILE_BYTES).map_err(|e| e.to_string()),
+            None => Err("the artifact directory is gone".into()),
+        };
+        let read = bytes.and_then(|bytes| match source {
+            ResultSource::Yaml(_) => result_yaml::read(&text(bytes)?),
+            ResultSource::Junit(_) => junit::read(&text(bytes)?),
+            ResultSource::Tap(_) | ResultSource::TapLog => tap::read(&text(bytes)?),
+        });
+        let name = path.to_string_lossy().into_owned();
+        match read {
+            Ok(reported) => self.add_all(reported),
+            Err(why) => self.unreadable(&name, &why, vec![name.clone()]),
+        }
+    }
+
+    /// TAP within the log; whether there is any.
+    fn tap_log(&mut self, log: &Path) -> bool {
+        let read = left_file::read_file(log, limits::TASK_LOG_BYTES + (64 << 10), HardLinks::Refused);
+        match read.map(|bytes| tap::read(&String::from_utf8_lossy(&bytes))) {
+            Ok(Ok(reported)) => {
+                self.add_all(reported);
+                true
+            }
+            Ok(Err(_)) | Err(Refused::Missing) => false,
+            Err(refused) => {
+                self.unreadable("the log", &refused.to_string(), Vec::new());
+                true
+            }
+        }
+    }
+
+    fn add_all(&mut self, reported: Vec<Reported>) {
+        for one in reported {
+            if self.out.results.len() >= limits::RESULTS_PER_RUN {
+                let why = format!("more than {} results", limits::RESULTS_PER_RUN);
+                self.unreadable("the results", &why, Vec::new());
+                return;
+            }
+            let result = self.checked(one);
+            self.out.results.push(result);
+        }
+    }
+
+    /// A report with everything in bounds; what is not turns it to NEEDS_INSPECTION, with the reason.
+    fn checked(&mut self, reported: Reported) -> TaskResult {
+        let mut wrong: Vec<String> = Vec::new();
+        let full_name = self.manifest.full_name();
+        let testcase = match (reported.naming, one_line(&reported.name)) {
+            (_, name) if name.is_empty() => full_name,
+            (Naming::Local, name) if !self.manifest.testcases.contains(&name) => {
+                format!("{full_name}.{name}")
+            }
+            (_, name) => name,
+        };
+        let mut named = |what: &str, text: String| {
+            if text.len() > limits::RESULT_NAME_BYTES {
+                wrong.push(format!("its {what} is longer than {} bytes", limits::RESULT_NAME_BYTES));
+            }
+            cut(text, limits::RESULT_NAME_BYTES)
+        };
+        let testcase = named("test case", testcase);
+        let item = reported.item.filter(|item| !item.is_empty());
+        let item = named("item", item.map_or_else(|| self.subject.item.clone(), |item| one_line(&item)));
+        let item_type = reported.item_type.filter(|kind| !kind.is_empty());
+        let item_type =
+            named("type", item_type.map_or_else(|| self.subject.item_type.clone(), |kind| one_line(&kind)));
+        let artifacts = self.artifact_paths(reported.artifacts, &mut wrong);
+        let mut data = reported.data;
+        if serde_json::to_string(&data).map_or(usize::MAX, |json| json.len()) > limits::RESULT_DATA_BYTES {
+            wrong.push(format!("its data is larger than {} bytes", limits::RESULT_DATA_BYTES));
+            data = Map::new();
+        }
+        let mut note = one_line(&reported.note);
+        let mut outcome = reported.outcome;
+        if !wrong.is_empty() {
+            note = format!("reported {outcome:?}, but {}; {note}", wrong.join(", "));
+            outcome = Outcome::NeedsInspection;
+            self.out.problems.push(format!("{testcase}: {}", wrong.join(", ")));
+        }
+        let note = cut(note, limits::RESULT_NOTE_BYTES);
+        TaskResult { testcase, outcome, item, item_type, note, artifacts, data }
+    }
+
+    /// Paths of files that are really there, relative to the artifact directory.
+    fn artifact_paths(&mut self, said: Vec<String>, wrong: &mut Vec<String>) -> Vec<String> {
+        if said.len() > limits::RESULT_ARTIFACTS {
+            wrong.push(format!("it names more than {} artifacts", limits::RESULT_ARTIFACTS));
+        }
+        let mut paths = Vec::new();
+        for path in said.into_iter().take(limits::RESULT_ARTIFACTS) {
+            let path = path.strip_prefix("./").map_or(path.as_str(), |rest| rest).to_owned();
+            let file =
+                self.artifacts.as_ref().map_or(Err(Refused::Missing), |dir| dir.open_file(Path::new(&path)));
+            match file {
+                Ok(_) => paths.push(path),
+                Err(Refused::Missing) => {
+                    self.out.problems.push(format!("artifact {:?}: there is no such file", cut(path, 200)));
+                }
+                Err(refused) => wrong.push(format!("artifact {:?}: {refused}", cut(path, 200))),
+            }
+        }
+        paths
+    }
+
+    /// A file of results that cannot be read.
+    fn unreadable(&mut self, name: &str, why: &str, artifacts: Vec<String>) {
+        let why = cut(one_line(why), limits::RESULT_NOTE_BYTES / 2);
+        self.out.problems.push(format!("{name}: {why}"));
+        let note = format!("{name} cannot be used: {why}");
+        self.own(Outcome::NeedsInspection, note, artifacts);
+    }
+
+    /// A result of the task as a whole.
+    fn own(&mut self, outcome: Outcome, note: String, artifacts: Vec<String>) {
+        self.out.results.push(TaskResult {
+            testcase: self.manifest.full_name(),
+            outcome,
+            item: self.subject.item.clone(),
+            item_type: self.subject.item_type.clone(),
+            note,
+            artifacts,
+            data: Map::new(),
+        });
+    }
+
+    fn end_of_command(&mut self, said: &Said, found: bool) {
+        if !found {
+            let (outcome, note) = exit_code::outcome(said);
+            self.own(outcome, note, Vec::new());
+            return;
+        }
+        let bad = |result: &TaskResult| matches!(result.outcome, Outcome::Failed | Outcome::NeedsInspection);
+        match said {
+            Said::Unclear(why) => {
+                let note = format!("it reported results, but {why}: they may be incomplete");
+                self.own(Outcome::NeedsInspection, note, Vec::new());
+            }
+            Said::Fail if !self.out.results.iter().any(bad) => {
+                let note = "its exit code says failed, none of its results does".into();
+                self.own(Outcome::NeedsInspection, note, Vec::new());
+            }
+            Said::Pass | Said::Fail | Said::Skip => {}
+        }
+    }
+
+    fn silent_testcases(&mut self, said: &Said) {
+        for testcase in &self.manifest.testcases {
+            if self.out.results.iter().any(|result| result.testcase == *testcase) {
+                continue;
+            }
+            let (outcome, note) = match said {
+                Said::Skip => (Outcome::Info, "skipped"),
+                _ => (Outcome::NeedsInspection, "declared in `results.testcases`, but it never reported"),
+            };
+            self.out.results.push(TaskResult {
+                testcase: testcase.clone(),
+                outcome,
+                item: self.subject.item.clone(),
+                item_type: self.subject.item_type.clone(),
+                note: note.into(),
+                artifacts: Vec::new(),
+                data: Map::new(),
+            });
+        }
+    }
+}
+
+impl ResultSource {
+    fn matches(&self, path: &Path) -> bool {
+        match self {
+            Self::Yaml(glob) | Self::Junit(glob) | Self::Tap(glob) => glob.is_match(path),
+            Self::TapLog => false,
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
+}
+
+/// Text on one line, white space runs as one space, control characters dropped.
+fn one_line(text: &str) -> String {
+    let words =
+        text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect::<String>());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn cut(mut text: String, max_bytes: usize) -> String {
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes.saturating_sub('…'.len_utf8())));
+        text.push('…');
+    }
+    text
+}
