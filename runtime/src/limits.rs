@@ -46,10 +46,14 @@ pub const RUNS_PARALLEL_DEFAULT: usize = 2;
 pub const FACT_QUESTIONS_PARALLEL: usize = 8;
 /// How long an answer of a fact provider is used, where the configuration says nothing.
 pub const FACT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// Shortest time that an answer is used: it must outlive the judging that asked for it.
+pub const FACT_LIFETIME_LEAST: Duration = Duration::from_secs(10);
 /// How long one call of a fact command may take, where the configuration says nothing.
 pub const FACT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a decision waits for a failing provider before it is called undecided, where the configuration says nothing.
 pub const FACT_DEADLINE: Duration = Duration::from_secs(3600);
+/// Parcels of the outbox that are read at once.
+pub const PARCELS_AT_ONCE: usize = 32;
 /// Largest answer of a fact command.
 pub const FACT_ANSWER_BYTES: usize = 1 << 20;
 /// How long a stopping daemon waits for commands to end: the promise P20.

@@ -34,6 +34,15 @@ pub enum Progress {
         /// Why it was set aside, escaped for display.
         reasons: Vec<String>,
     },
+    /// A decision that waited for facts went on.
+    Decided {
+        /// The message's topic as sent, escaped for display.
+        topic: Option<String>,
+        /// Runs that it made, each in one line, escaped for display.
+        runs: Vec<String>,
+        /// (rule, subject) pairs that still wait.
+        parked: usize,
+    },
     /// A run stands somewhere new.
     Run {
         /// Its number.
@@ -90,6 +99,17 @@ impl Observer {
             runs: admitted.new_runs.iter().map(|run| shown(&run.key)).collect(),
             parked: admitted.parked,
             reasons: admitted.reasons.iter().map(|reason| shown(reason)).collect(),
+        });
+    }
+}
+
+impl Observer {
+    /// Tells of a message that was judged again.
+    pub fn decided(&self, admitted: &Admitted) {
+        self.tell(Progress::Decided {
+            topic: admitted.topic.as_ref().map(MessageText::to_string),
+            runs: admitted.new_runs.iter().map(|run| MessageText::new(&run.key).to_string()).collect(),
+            parked: admitted.parked,
         });
     }
 }

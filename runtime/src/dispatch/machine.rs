@@ -129,7 +129,7 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Write it down; nothing further is done before it is durable.
-    Record(Transition),
+    Record(Box<Transition>),
     /// Perform a step; its end is the next input.
     Perform(Step),
     /// Give the slot back: the run is over, or waits for its next attempt.
@@ -218,7 +218,7 @@ fn start(
     let next = Progress { state: step.state(), step: Some(step), ..progress };
     let started = Some((next.attempt, step));
     let record = Transition { progress: next.clone(), ended, started, not_before: at, at };
-    (next, vec![Effect::Record(record), Effect::Perform(step)])
+    (next, vec![Effect::Record(Box::new(record)), Effect::Perform(step)])
 }
 
 /// Cleaning is over: the run's final state, or its next attempt.
@@ -246,7 +246,7 @@ fn close(
         ..progress
     };
     let record = Transition { progress: next.clone(), ended, started: None, not_before, at };
-    (next, vec![Effect::Record(record), Effect::Release])
+    (next, vec![Effect::Record(Box::new(record)), Effect::Release])
 }
 
 /// How long to wait before the next attempt: doubled with each failure, capped, and spread by up to half.
@@ -278,7 +278,7 @@ mod tests {
             let mut answer = None;
             for effect in effects {
                 match effect {
-                    Effect::Record(record) => records.push(record),
+                    Effect::Record(record) => records.push(*record),
                     Effect::Perform(step) => answer = Some(world(step, progress.attempt)),
                     Effect::Release => {}
                 }

@@ -147,6 +147,21 @@ impl Store {
         .await
     }
 
+    /// Puts the questions of undecided decisions once more: whoever restarts the daemon has perhaps mended the provider.
+    pub async fn reopen_undecided(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write("reopening questions", move |c| {
+            c.execute(
+                "INSERT OR IGNORE INTO questions (fact, key, asked_at, next_at)
+                 SELECT DISTINCT n.fact, n.key, ?1, ?1 FROM parked_needs n JOIN parked p
+                     ON (n.decision, n.rule, n.subject) = (p.decision, p.rule, p.subject)
+                 WHERE p.state = 'undecided'",
+                [at.millis()],
+            )?;
+            c.execute("UPDATE parked SET state = 'parked' WHERE state = 'undecided'", []).map(drop)
+        })
+        .await
+    }
+
     /// When the next question is due; none: nothing is asked.
     pub async fn next_question_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.write("reading questions", |c| {

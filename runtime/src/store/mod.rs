@@ -26,7 +26,7 @@ pub use admit::{Admitted, AdmittedAs, NewRun};
 pub use error::StoreError;
 pub use facts::{ParkedDecision, Question, StoredAnswer};
 pub use log::Level;
-pub use outbox::Parcel;
+pub use outbox::{NextParcel, Parcel};
 pub use read::{
     LogLine, QuarantinedMessage, Reader, ResultFilter, ResultRow, RunReport, RunRow, Status, StepRow,
     WaitingFact,

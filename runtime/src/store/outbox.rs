@@ -18,29 +18,50 @@ pub struct Parcel {
     pub attempts: u32,
 }
 
+/// When the outbox has something to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextParcel {
+    /// When the first parcel is due.
+    pub at: Timestamp,
+    /// Whether some parcel has not been tried at all.
+    pub untried: bool,
+}
+
 impl Store {
-    /// What is due, oldest first.
-    pub async fn due_parcels(&self, now: Timestamp, limit: usize) -> Result<Vec<Parcel>, StoreError> {
+    /// What is due for these sinks, oldest first.
+    pub async fn due_parcels(
+        &self,
+        sinks: Vec<String>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Parcel>, StoreError> {
         self.write("reading the outbox", move |c| {
             c.prepare_cached(
                 "SELECT sink, run, attempts FROM outbox WHERE delivered_at IS NULL AND next_at <= ?1
-                 ORDER BY next_at, run LIMIT ?2",
+                     AND sink IN (SELECT value FROM json_each(?2))
+                 ORDER BY next_at, run LIMIT ?3",
             )?
-            .query_map(params![now.millis(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                Ok(Parcel { sink: row.get(0)?, run: RunId(row.get(1)?), attempts: row.get(2)? })
-            })?
+            .query_map(
+                params![now.millis(), super::json(&sinks)?, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| Ok(Parcel { sink: row.get(0)?, run: RunId(row.get(1)?), attempts: row.get(2)? }),
+            )?
             .collect()
         })
         .await
     }
 
-    /// When the next parcel is due; none: the outbox is empty.
-    pub async fn next_parcel_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.write("reading the outbox", |c| {
-            c.query_row("SELECT min(next_at) FROM outbox WHERE delivered_at IS NULL", [], |row| {
-                row.get::<_, Option<i64>>(0)
+    /// The parcel that is due next for these sinks; none: the outbox is empty.
+    pub async fn next_parcel(&self, sinks: Vec<String>) -> Result<Option<NextParcel>, StoreError> {
+        self.write("reading the outbox", move |c| {
+            c.query_row(
+                "SELECT min(next_at), min(attempts) FROM outbox WHERE delivered_at IS NULL
+                     AND sink IN (SELECT value FROM json_each(?1))",
+                [super::json(&sinks)?],
+                |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)),
+            )
+            .map(|(at, attempts)| {
+                at.map(|at| NextParcel { at: Timestamp::from_millis(at), untried: attempts == Some(0) })
             })
-            .map(|at| at.map(Timestamp::from_millis))
         })
         .await
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::log::{self, Level};
@@ -89,6 +89,19 @@ impl Store {
                 }
             }
             Ok(None)
+        })
+        .await
+    }
+
+    /// The message that asked for a run first, as a task may see it: id, topic and body.
+    pub async fn cause(&self, run: RunId) -> Result<Option<(String, String, Vec<u8>)>, StoreError> {
+        self.write("reading a run's message", move |c| {
+            c.prepare_cached(
+                "SELECT m.message_id, m.topic, m.body FROM reasons r JOIN messages m ON m.id = r.message
+                 WHERE r.run = ?1 ORDER BY m.id LIMIT 1",
+            )?
+            .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()
         })
         .await
     }
