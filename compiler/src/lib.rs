@@ -1,1 +1,94 @@
-//! Under construction.
+//! The compiler: syntax trees to names to types to the decision graph.
+//!
+//! Comes in: the texts of one's own .tb files, and the manifests of tasks that are at hand. Goes out: all diagnostics at once,
+//! and if none of them is an error the typed program and its graph. The standard library is always part of a program. It is
+//! pure: it reads no file, knows no clock, and the same input gives the same bytes whatever the order of files.
+#![forbid(unsafe_code)]
+
+mod check;
+mod diagnostic;
+mod lower;
+mod names;
+mod syntax;
+mod typed;
+
+use taskbot_grammar as tree;
+use taskbot_graph::{Graph, SourceFile};
+
+pub use diagnostic::{CODES, Code, Diagnostic, Label, Severity, Suggestion};
+pub use typed::{
+    Program, TypedArgument, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule, TypedValue,
+};
+
+/// The text of one .tb file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceText {
+    /// As it is named in diagnostics.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The inputs that a task's manifest takes, for comparison with its declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The task.
+    pub task: String,
+    /// Names and types.
+    pub inputs: Vec<(String, String)>,
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Embedded.
+    Standard,
+    /// The user's.
+    Own,
+}
+
+/// What compiling gives.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// All files, in the order that places refer to: the standard library's, then one's own by path.
+    pub files: Vec<SourceFile>,
+    /// Everything that is wrong, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The typed program, as far as it is right.
+    pub program: Program,
+    /// The graph; none if one diagnostic is an error.
+    pub graph: Option<Graph>,
+}
+
+/// Compiles a program. Nothing is lowered if anything is an error.
+pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
+    let standard = taskbot_stdlib::modules()
+        .iter()
+        .map(|(name, text)| SourceFile { path: format!("std/{name}.tb"), text: (*text).to_owned() });
+    let mut own: Vec<&SourceText> = sources.iter().collect();
+    own.sort_by(|a, b| a.path.cmp(&b.path));
+    own.dedup_by(|a, b| a.path == b.path);
+    let mut files: Vec<SourceFile> = standard.collect();
+    let own_from = files.len();
+    files.extend(own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.clone() }));
+
+    let mut diagnostics = Vec::new();
+    let mut trees: Vec<tree::File> = Vec::with_capacity(files.len());
+    for (at, file) in files.iter().enumerate() {
+        let (tree, errors) = tree::parse(&file.text);
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        diagnostics.extend(errors.into_iter().map(|e| syntax::diagnostic(at, &file.text, e)));
+        trees.push(tree);
+    }
+    let placed = trees.iter().enumerate().map(|(at, tree)| {
+        let origin = if at < own_from { Origin::Standard } else { Origin::Own };
+        (u32::try_from(at).unwrap_or(u32::MAX), origin, tree)
+    });
+    let names = names::collect(placed, &mut diagnostics);
+    let program = check::check(&names, manifests, &mut diagnostics);
+    diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
+
+    let failed = diagnostics.iter().any(|d| d.code.severity == Severity::Error);
+    let graph = (!failed).then(|| lower::lower(&program, files.clone()));
+    Compiled { files, diagnostics, program, graph }
+}

@@ -1,1 +1,16 @@
-//! Under construction.
+//! Text to tokens to syntax tree.
+//!
+//! Comes in: the text of one .tb file. Goes out: its tree, as far as it could be read, and every syntax error. It never
+//! fails and knows no other room: what names mean is the compiler's business.
+//!
+//! `token` (logos) lexes the file once, losslessly, and splits it into items, so that a syntax error costs one item; `parse`
+//! (pest, `taskbot.pest`) parses each item.
+#![forbid(unsafe_code)]
+
+mod parse;
+mod token;
+mod tree;
+
+pub use parse::parse;
+pub use token::{ITEM_KEYWORDS, NESTING_LIMIT, RESERVED_KEYWORDS, Token, TokenKind, tokens};
+pub use tree::*;

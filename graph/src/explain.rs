@@ -1,21 +1,40 @@
 //! Why each rule fired or did not.
+//!
+//! Comes in: what `judge` takes. Goes out: for each rule that looked at the message, and each subject, what came of it: the runs,
+//! or the first part of the condition that does not hold, with the values it saw and its place in the source. The same walk
+//! as the matcher's, so the two can never disagree; only here the source section of the artifact is read.
 
 use serde::Serialize;
 
+use crate::eval::{Cell, Scene, Truth};
 use crate::fact::{FactKey, Facts};
-use crate::graph::{Graph, Place};
-use crate::judgement::Judgement;
+use crate::graph::{Conjunct, Expr, Graph, Place, Rule};
+use crate::judge::{Outcome, Seen as Look, look};
+use crate::judgement::Reason;
+use crate::value::Value;
 
 /// What a message meant to each rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Explanation {
     /// Events that the message is.
     pub events: Vec<String>,
+    /// Events on its topic that it is not, with the reason.
+    pub other_events: Vec<OtherEvent>,
     /// One for each rule and subject, in the order of rules.
     pub rules: Vec<RuleReport>,
-    /// The judgement itself.
-    #[serde(skip)]
-    pub judgement: Judgement,
+    /// Rules that wait for events of other topics.
+    pub rules_on_other_topics: usize,
+}
+
+/// An event of the same topic that the message is not.
+#[derive(Clone, Debug, Serialize)]
+pub struct OtherEvent {
+    /// The event.
+    pub event: String,
+    /// What does not fit, or which condition does not hold.
+    pub reason: String,
+    /// Whether the message is quarantined for it.
+    pub quarantined: bool,
 }
 
 /// What a message meant to one rule, for one subject.
@@ -23,11 +42,13 @@ pub struct Explanation {
 pub struct RuleReport {
     /// The rule's name.
     pub rule: String,
+    /// Its place in [`Graph::rules`].
+    pub index: usize,
     /// The event that it waits for.
     pub event: String,
     /// Where it stands.
     pub place: Option<Place>,
-    /// Place of the subject in the message's list, and its text.
+    /// Place of the subject in the message's list, and its text; none for a rule that reads no subject.
     pub subject: Option<(usize, String)>,
     /// What came of it.
     pub verdict: Verdict,
@@ -35,7 +56,7 @@ pub struct RuleReport {
 
 /// What came of judging a rule.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "verdict", rename_all = "kebab-case")]
+#[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Verdict {
     /// It asks for these runs.
     Fired {
@@ -59,11 +80,6 @@ pub enum Verdict {
         /// What was expected where, and what was found.
         reason: String,
     },
-    /// The message is another event, and why.
-    OtherEvent {
-        /// Topic, or dialect condition.
-        reason: String,
-    },
     /// The list of subjects is empty.
     NoSubject,
 }
@@ -78,6 +94,146 @@ pub struct Seen {
 }
 
 /// Explains a message, rule by rule; same meaning as [`crate::judge`].
-pub fn explain(_graph: &Graph, _topic: &str, _body: &[u8], _facts: &dyn Facts) -> Explanation {
-    Explanation { events: Vec::new(), rules: Vec::new(), judgement: Judgement::default() }
+pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Explanation {
+    let mut out = Explanation::default();
+    let mut looked = Vec::new();
+    look(graph, topic, body, facts, &mut |seen| match seen {
+        Look::Event { event } => out.events.push(event.name.clone()),
+        Look::Unreadable { reason } => {
+            out.other_events.push(OtherEvent { event: String::new(), reason, quarantined: true });
+        }
+        Look::NoDialect { event, reason } => {
+            out.other_events.push(OtherEvent { event: event.name.clone(), reason, quarantined: true });
+        }
+        Look::OtherEvent { event, dialect, scene } => {
+            let seen = dialect.condition.map_or(Vec::new(), |c| paths_below(scene, c));
+            let seen: Vec<String> = seen.iter().map(|s| format!("{} is {}", s.text, s.value)).collect();
+            let reason =
+                format!("the condition of dialect {} does not hold: {}", dialect.name, seen.join(", "));
+            out.other_events.push(OtherEvent { event: event.name.clone(), reason, quarantined: false });
+        }
+        Look::Rule { place, rule, reason, outcome, scene } => {
+            looked.push(place);
+            out.rules.push(report(place, rule, reason, outcome, scene));
+        }
+        Look::NoSubject { rule } => {
+            let index = graph.rules.iter().position(|r| r.name == rule.name).unwrap_or_default();
+            looked.push(index);
+            let event = graph.events.get(rule.event as usize).map_or(String::new(), |e| e.name.clone());
+            let place = graph.sources.rules.get(index).map(|s| s.place);
+            let verdict = Verdict::NoSubject;
+            out.rules.push(RuleReport {
+                rule: rule.name.clone(),
+                index,
+                event,
+                place,
+                subject: None,
+                verdict,
+            });
+        }
+        Look::Note(_) => {}
+    });
+    looked.sort_unstable();
+    looked.dedup();
+    out.rules_on_other_topics = graph.rules.len().saturating_sub(looked.len());
+    out.rules.sort_by_key(|r| r.index);
+    out
+}
+
+fn report(index: usize, rule: &Rule, reason: Reason, outcome: Outcome, scene: &mut Scene<'_>) -> RuleReport {
+    let verdict = match outcome {
+        Outcome::Fired(runs) => {
+            let mut keys: Vec<String> = Vec::new();
+            for run in runs.iter().map(crate::Run::key) {
+                if !keys.contains(&run) {
+                    keys.push(run);
+                }
+            }
+            Verdict::Fired { runs: keys }
+        }
+        Outcome::NotFired => condition_failed(index, scene),
+        Outcome::Open(open) if open.needs.is_empty() && open.unanswered.is_empty() => {
+            Verdict::Refused { reason: open.misfits.into_iter().collect::<Vec<_>>().join("; ") }
+        }
+        Outcome::Open(open) => {
+            Verdict::Waiting { needs: open.needs.into_iter().chain(open.unanswered).collect() }
+        }
+    };
+    let event = scene.graph.events.get(rule.event as usize);
+    let subject = reason.subject.map(|at| (at, subject_text(event, scene)));
+    RuleReport {
+        rule: reason.rule,
+        index,
+        event: event.map_or(String::new(), |e| e.name.clone()),
+        place: scene.graph.sources.rules.get(index).map(|s| s.place),
+        subject,
+        verdict,
+    }
+}
+
+/// The values of the event that differ from subject to subject, in one piece.
+fn subject_text(event: Option<&crate::Event>, scene: &mut Scene<'_>) -> String {
+    let mut texts = Vec::new();
+    for (at, _) in event
+        .iter()
+        .flat_map(|e| e.values.iter().enumerate())
+        .filter(|(_, v)| v.scope == crate::Scope::Subject)
+    {
+        let definition = scene.dialect.values.get(at).copied().flatten();
+        if let Some(Cell::Value(value)) = definition.map(|d| scene.value(d)) {
+            texts.push(value.text());
+        }
+    }
+    texts.join(" ")
+}
+
+/// The first part, in the order of the source, that does not hold.
+fn condition_failed(index: usize, scene: &mut Scene<'_>) -> Verdict {
+    let graph = scene.graph;
+    let conjuncts: &[Conjunct] =
+        graph.sources.rules.get(index).map(|s| s.conjuncts.as_slice()).unwrap_or_default();
+    let failed = conjuncts.iter().find(|c| scene.truth(c.expr) == Truth::False);
+    let Some(failed) = failed else { return Verdict::ConditionFailed { place: None, seen: Vec::new() } };
+    let mut seen: Vec<Seen> = Vec::new();
+    for (expr, place) in &failed.reads {
+        let file = graph.sources.files.get(place.file as usize).map(|f| f.text.as_str()).unwrap_or_default();
+        let text = file.get(place.start as usize..place.end as usize).unwrap_or_default().to_owned();
+        if !seen.iter().any(|s| s.text == text) {
+            let value = shown(&scene.value(*expr));
+            seen.push(Seen { text, value });
+        }
+    }
+    Verdict::ConditionFailed { place: Some(failed.place), seen }
+}
+
+/// The paths that a dialect's condition reads, with what stands there.
+fn paths_below(scene: &mut Scene<'_>, root: u32) -> Vec<Seen> {
+    let graph = scene.graph;
+    let mut seen: Vec<Seen> = Vec::new();
+    let mut todo = vec![root];
+    while let Some(id) = todo.pop() {
+        let Some(expr) = graph.exprs.get(id as usize) else { continue };
+        if let Expr::Path(path) = expr
+            && let Some(path) = graph.paths.get(*path as usize)
+        {
+            let text = format!("`{}`", path.shown());
+            if !seen.iter().any(|s| s.text == text) {
+                let value = shown(&scene.path(path));
+                seen.push(Seen { text, value });
+            }
+        }
+        expr.operands(&mut |operand| todo.push(operand));
+    }
+    seen
+}
+
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Absent => "absent".into(),
+        Cell::Null => "null".into(),
+        Cell::Value(Value::Text(t)) => format!("{t:?}"),
+        Cell::Value(value) => value.text(),
+        Cell::Open(open) if open.misfits.is_empty() => "not known yet".into(),
+        Cell::Open(open) => open.misfits.iter().cloned().collect::<Vec<_>>().join("; "),
+    }
 }

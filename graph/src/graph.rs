@@ -39,6 +39,9 @@ pub struct Graph {
     /// Where everything came from, for people only: the matcher never looks here.
     #[serde(skip)]
     pub sources: Sources,
+    /// What the matcher looks up, made from the rest when it is first needed.
+    #[serde(skip)]
+    pub(crate) index: crate::index::LazyIndex,
 }
 
 /// An enum's name and values.
@@ -116,7 +119,9 @@ pub struct Param {
     pub ty: Type,
     /// The type as the language writes it, `[arch]`.
     pub type_name: String,
-    /// Value where a rule binds none; none: it must be bound.
+    /// Optional: left out where its value is absent.
+    pub presence: Presence,
+    /// Value where a rule binds none.
     pub default: Option<Value>,
 }
 
@@ -127,7 +132,7 @@ pub struct Path {
     pub root: Root,
     /// Member names.
     pub steps: Vec<String>,
-    /// Type of the value at its end (of each, if a list was walked through).
+    /// Type of the value at its end; if a list was walked through, a list of what its elements hold.
     pub ty: Type,
     /// Optional if any step on the way is.
     pub presence: Presence,
@@ -147,10 +152,19 @@ pub enum Root {
 pub struct Event {
     /// Name in the language.
     pub name: String,
-    /// Names of its values.
-    pub values: Vec<String>,
+    /// Its values.
+    pub values: Vec<EventValue>,
     /// Ways in which it is told, tried in order.
     pub dialects: Vec<Dialect>,
+}
+
+/// A value of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventValue {
+    /// Name in the language.
+    pub name: String,
+    /// Whether each subject has its own.
+    pub scope: Scope,
 }
 
 /// One way in which an event is told.

@@ -6,5 +6,7 @@ pub const EXPR_DEPTH: usize = 256;
 pub const RUNS_PER_MESSAGE: usize = 10_000;
 /// Subjects of one message: Fedora's largest updates hold about 3 500 builds.
 pub const SUBJECTS_PER_MESSAGE: usize = 20_000;
+/// Elements of one list that some rule reads: far above the largest update (about 3 500 builds).
+pub const LIST_ELEMENTS: usize = 100_000;
 /// Artifact format that this version writes and reads.
 pub const ARTIFACT_VERSION: u32 = 1;

@@ -21,8 +21,6 @@ pub enum Type {
     Float,
     /// Text.
     String,
-    /// Name of an architecture.
-    Arch,
     /// Epoch, version, release, ordered as RPM orders them.
     Evr,
     /// Name, version, release of a build.

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::evr::Evr;
 use crate::nvr::Nvr;
-use crate::types::RecordId;
+use crate::types::{RecordId, Type};
 
-/// A typed value. Values of an enum and architectures are `Text`: their spelling is what they are.
+/// A typed value. Values of an enum are `Text`: their spelling is what they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// true or false.
@@ -21,7 +21,7 @@ pub enum Value {
     Int(i64),
     /// A number.
     Float(f64),
-    /// Text: string, arch, or a value of an enum.
+    /// Text: string, or a value of an enum.
     Text(Arc<str>),
     /// An RPM version.
     Evr(Arc<Evr>),
@@ -29,7 +29,7 @@ pub enum Value {
     Nvr(Arc<Nvr>),
     /// Values in order.
     List(Arc<[Value]>),
-    /// Fields in order; none: absent or null. With them the field that names it.
+    /// Fields in order; none: absent or null.
     Record(RecordId, Arc<[Option<Value>]>),
 }
 
@@ -82,4 +82,92 @@ impl Value {
             Self::Record(_, fields) => fields.iter().flatten().map(Self::text).collect::<Vec<_>>().join(","),
         }
     }
+}
+
+impl crate::Graph {
+    /// A value as one piece of text that identifies it: for a record its identity, none if no field of that is present.
+    pub(crate) fn argument_text(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::Record(id, fields) => {
+                let identity = &self.records.get(*id as usize)?.identity;
+                identity
+                    .iter()
+                    .find_map(|at| fields.get(*at as usize)?.as_ref())
+                    .and_then(|v| self.argument_text(v))
+            }
+            Value::List(items) => {
+                let texts: Option<Vec<String>> = items.iter().map(|item| self.argument_text(item)).collect();
+                Some(texts?.join(","))
+            }
+            other => Some(other.text()),
+        }
+    }
+
+    /// A value as JSON: builds and versions as text, records as objects of their present fields.
+    pub fn json(&self, value: &Value) -> serde_json::Value {
+        match value {
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) => (*n).into(),
+            Value::Float(f) => (*f).into(),
+            Value::Text(_) | Value::Evr(_) | Value::Nvr(_) => value.text().into(),
+            Value::List(items) => items.iter().map(|item| self.json(item)).collect(),
+            Value::Record(id, fields) => {
+                let names = self.records.get(*id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
+                let members = names.iter().zip(fields.iter());
+                members.filter_map(|(def, v)| Some((def.name.clone(), self.json(v.as_ref()?)))).collect()
+            }
+        }
+    }
+
+    /// Reads a fact provider's JSON answer as the fact's declared type; the error says what was expected and found.
+    pub fn read_fact(&self, fact: &str, json: &serde_json::Value) -> Result<Value, String> {
+        let declared = self
+            .facts
+            .iter()
+            .find(|f| f.name == fact)
+            .ok_or_else(|| format!("no rule reads a fact {fact}"))?;
+        self.read_json(&declared.ty, json)
+    }
+
+    fn read_json(&self, ty: &Type, json: &serde_json::Value) -> Result<Value, String> {
+        use serde_json::Value as Json;
+        let value = match (ty, json) {
+            (Type::Bool, Json::Bool(b)) => Some(Value::Bool(*b)),
+            (Type::Int, Json::Number(n)) => n.as_i64().map(Value::Int),
+            (Type::Float, Json::Number(n)) => n.as_f64().map(Value::Float),
+            (Type::String | Type::Enum(_), Json::String(t)) => Some(Value::Text(t.as_str().into())),
+            (Type::Evr, Json::String(t)) => Evr::parse(t).map(|e| Value::Evr(e.into())),
+            (Type::Nvr, Json::String(t)) => Nvr::parse(t).map(|n| Value::Nvr(n.into())),
+            (Type::List(item), Json::Array(items)) => {
+                let values: Result<Vec<Value>, String> =
+                    items.iter().map(|json| self.read_json(item, json)).collect();
+                Some(Value::List(values?.into()))
+            }
+            _ => None,
+        };
+        value.ok_or_else(|| format!("{} was expected, found {json}", self.type_phrase(ty)))
+    }
+
+    /// A type in words, with its article: `a string`, `one of the values of lang`.
+    pub(crate) fn type_phrase(&self, ty: &Type) -> String {
+        let name = |name: Option<&String>| name.map_or("an unknown type", String::as_str).to_owned();
+        match ty {
+            Type::Bool => "true or false".into(),
+            Type::Int => "a whole number".into(),
+            Type::Float => "a number".into(),
+            Type::String => "a string".into(),
+            Type::Evr => "a version like 1:2.0-3.fc40".into(),
+            Type::Nvr => "a name-version-release".into(),
+            Type::Enum(id) => format!("a value of {}", name(self.enums.get(*id as usize).map(|e| &e.name))),
+            Type::Record(id) => {
+                format!("an object ({})", name(self.records.get(*id as usize).map(|r| &r.name)))
+            }
+            Type::List(item) => format!("a list, each {}", self.type_phrase(item)),
+        }
+    }
+}
+
+/// The order in which the constants of an `in` stand: total, without meaning.
+pub fn order_for_set(a: &Value, b: &Value) -> Ordering {
+    a.set_order(b)
 }

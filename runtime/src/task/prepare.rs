@@ -10,13 +10,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::Plan;
-use super::manifest::Package;
+use super::manifest::{Exit, Package};
 use super::plan::TASK_PATH;
 use crate::class::ErrorClass;
 use crate::executor::Ended;
 use crate::message::MessageText;
 
-/// Exit code (EX_UNAVAILABLE of sysexits.h) by which `[prepare]` says: not available on this machine, do not try again.
+/// Exit code (EX_UNAVAILABLE of sysexits.h) by which `[prepare]` and `[run]` say: not available on this machine, do not try again.
 pub const EXIT_UNAVAILABLE: i32 = 69;
 
 /// Commands that a task needs and the machine lacks.
@@ -87,6 +87,14 @@ pub fn failure(ended: Ended, log: &Path) -> Option<PrepareFailure> {
     Some(PrepareFailure { class, message: format!("{how}{said}") })
 }
 
+/// What it means that the task's own command ended with `EXIT_UNAVAILABLE`: it found out only then that this machine lacks
+/// something. None for every other end, and where `run.exit` gives the code a meaning of its own. Such a run has no results.
+pub fn unavailable(exit: &Exit, ended: Ended, log: &Path) -> Option<PrepareFailure> {
+    let own_meaning =
+        [&exit.pass, &exit.fail, &exit.skip].iter().any(|codes| codes.contains(&EXIT_UNAVAILABLE));
+    if own_meaning || ended != Ended::Exit(EXIT_UNAVAILABLE) { None } else { failure(ended, log) }
+}
+
 /// A package manager that a person would use on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manager {
@@ -152,4 +160,62 @@ fn last_line(log: &Path) -> Option<String> {
     file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
     let tail = String::from_utf8_lossy(&tail);
     tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn package(name: &str, tool: &str, apt: Option<&str>) -> Package {
+        Package { name: name.into(), tool: tool.into(), apt: apt.map(str::to_owned), dnf: None }
+    }
+
+    #[test]
+    fn names_what_the_manager_of_the_machine_installs() {
+        let (rpmlint, cpp) = (package("rpmlint", "rpmlint", None), package("gcc-c++", "g++", Some("g++")));
+        let packages = [&rpmlint, &cpp];
+        assert_eq!(install_command(&packages, Manager::Apt), "apt-get install -y g++ rpmlint");
+        assert_eq!(install_command(&packages, Manager::Dnf), "dnf install -y gcc-c++ rpmlint");
+    }
+
+    #[test]
+    fn the_distribution_decides_which_manager() {
+        assert_eq!(Manager::of_release("ID=debian\n"), Manager::Apt);
+        assert_eq!(Manager::of_release("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"), Manager::Apt);
+        assert_eq!(Manager::of_release("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"), Manager::Dnf);
+        assert_eq!(Manager::of_release("VERSION_ID=fedora\n"), Manager::Unknown);
+    }
+
+    #[test]
+    fn tools_are_looked_for_on_the_path_of_tasks() {
+        assert!(is_there("sh"));
+        assert!(is_there("/bin/sh"));
+        assert!(!is_there("taskbot-no-such-tool"));
+        assert!(!is_there("/no/such/file"));
+    }
+
+    #[test]
+    fn exit_69_is_permanent_everything_else_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        std::fs::write(&log, "first\nneeds a \u{1b}[31mVM\n\n").unwrap();
+        assert_eq!(failure(Ended::Exit(0), &log), None);
+        let unavailable = failure(Ended::Exit(69), &log).unwrap();
+        assert_eq!(unavailable.class, ErrorClass::Permanent);
+        assert_eq!(unavailable.message, "not available on this machine: needs a \\u{1b}[31mVM");
+        for ended in [Ended::Exit(1), Ended::Signal(9), Ended::TimedOut] {
+            assert_eq!(failure(ended, &log).unwrap().class, ErrorClass::Transient);
+        }
+    }
+
+    #[test]
+    fn a_command_that_finds_itself_unavailable_gives_no_verdict() {
+        let mut exit = Exit { pass: vec![0], fail: vec![1], skip: vec![77] };
+        let log = Path::new("/no/such/log");
+        assert_eq!(unavailable(&exit, Ended::Exit(69), log).unwrap().class, ErrorClass::Permanent);
+        assert_eq!(unavailable(&exit, Ended::Exit(1), log), None);
+        exit.fail.push(69);
+        assert_eq!(unavailable(&exit, Ended::Exit(69), log), None);
+    }
 }

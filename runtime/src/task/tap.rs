@@ -75,9 +75,9 @@ impl Tap {
             (_, Some(why)) => (before_directive(rest), Outcome::Info, format!("to do: {why}")),
             (None, None) => (rest, said, String::new()),
         };
-        let description = description.trim().trim_start_matches('-').trim();
+        let description = description.trim().trim_start_matches('-').trim().replace("\\#", "#");
         let number = if number.is_empty() { (self.tests.len() + 1).to_string() } else { number.to_owned() };
-        let name = if description.is_empty() { number.clone() } else { description.to_owned() };
+        let name = if description.is_empty() { number.clone() } else { description };
         let data = Map::from_iter([("number".to_owned(), Value::String(number))]);
         let note = note.trim_end_matches([':', ' ']).to_owned();
         self.tests.push(Reported { data, note, ..Reported::local(name, outcome) });

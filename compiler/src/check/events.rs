@@ -1,0 +1,305 @@
+//! Events: their values, and how each dialect gives them.
+//!
+//! Comes in: the trees of events. Goes out: typed events. A value that is not optional is given by every dialect, from paths
+//! that the dialect requires, so that whatever fits a dialect has all its values.
+
+use taskbot_grammar::{self as tree, Expr, ExprKind, Name, Optional, TypeKind, ValueExpr, Varies};
+use taskbot_graph::{Path, Place, Presence, Root as PathRoot, Scope, Type};
+
+use super::Checker;
+use super::expressions::{Root, View};
+use super::shape::{Member, Shape};
+use crate::diagnostic::{
+    Diagnostic, TB0203, TB0206, TB0208, TB0301, TB0502, TB0503, TB0504, TB0505, TB0506, TB0508,
+};
+use crate::names::Placed;
+use crate::typed::{TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedValue};
+
+impl Checker<'_, '_> {
+    pub(super) fn events(&mut self) {
+        for (name, placed) in &self.names.events {
+            let mut values: Vec<TypedValue> = Vec::new();
+            for value in &placed.node.values {
+                let Some((ty, presence)) = self.type_of(placed, &value.ty) else { continue };
+                if values.iter().any(|v| v.name == value.name.text) {
+                    let message = format!("event `{name}` has two values `{}`", value.name.text);
+                    self.report(&TB0208, placed.place(value.name.span), message, "the second one");
+                    continue;
+                }
+                let scope = if value.varies == Varies::Subject { Scope::Subject } else { Scope::Message };
+                values.push(TypedValue { name: value.name.text.clone(), ty, presence, scope });
+            }
+            let place = placed.place(placed.node.name.span);
+            let dialects = placed.node.dialects.iter().map(|d| self.dialect(placed, &values, d)).collect();
+            let doc = placed.item.doc.clone();
+            self.program.events.push(TypedEvent { name: name.clone(), doc, place, values, dialects });
+        }
+    }
+
+    fn dialect(
+        &mut self,
+        placed: &Placed<'_, tree::Event>,
+        values: &[TypedValue],
+        dialect: &tree::Dialect,
+    ) -> TypedDialect {
+        let topics = self.topics(placed, dialect);
+        let body = Shape::Object(self.members(placed, &dialect.body));
+        let subjects =
+            dialect.subjects.as_ref().and_then(|(name, list)| self.subjects(placed, &body, name, list));
+        let subject = subjects.as_ref().map(|(name, _, element)| (name.as_str(), element));
+        let mut view = View::new(placed.file, Root::Body { body: &body, subject });
+        let mut conditions = Vec::new();
+        for condition in &dialect.conditions {
+            conditions.extend(self.condition(&mut view, condition));
+            view.assume(condition);
+        }
+        let condition = match conditions.len() {
+            0 | 1 => conditions.pop(),
+            _ => conditions
+                .first()
+                .cloned()
+                .map(|first| TypedExpr { kind: TypedKind::And(conditions), ..first }),
+        };
+        let definitions = self.definitions(placed, values, dialect, &mut view);
+        let happening = dialect.happening.as_ref().map(|h| {
+            let key = h.key.iter().filter_map(|k| self.expr(&mut view, k, None)).collect();
+            (key, h.within_ms.div_ceil(1000))
+        });
+        let steps = subjects.as_ref().map(|(_, steps, _)| steps.clone());
+        let mut required = Vec::new();
+        body.required(PathRoot::Body, &mut Vec::new(), steps.as_deref(), &mut required);
+        if let Some((_, _, element)) = &subjects {
+            element.required(PathRoot::Subject, &mut Vec::new(), None, &mut required);
+        }
+        TypedDialect {
+            name: dialect.name.text.clone(),
+            topics,
+            condition,
+            required,
+            subjects: steps,
+            values: definitions,
+            happening,
+        }
+    }
+
+    fn topics(&mut self, placed: &Placed<'_, tree::Event>, dialect: &tree::Dialect) -> Vec<String> {
+        if dialect.topics.is_empty() {
+            let message = format!("dialect `{}` has no topic", dialect.name.text);
+            self.report(&TB0508, placed.place(dialect.name.span), message, "this dialect").help =
+                Some("add `topic \"application.what.happened\"`".into());
+        }
+        for topic in &dialect.topics {
+            let words: Vec<&str> = topic.text.split('.').collect();
+            let letters = |w: &str| {
+                !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
+            };
+            let last = words.len().saturating_sub(1);
+            let valid = words
+                .iter()
+                .enumerate()
+                .all(|(i, w)| *w == "*" || (*w == "#" && i == last && i > 0) || letters(w));
+            let prefixed = matches!(words.as_slice(), [_, _, "prod" | "stg" | "stage" | "dev", ..]);
+            if !valid || prefixed {
+                let help = if prefixed {
+                    "leave prefix and environment out: the daemon's configuration matches them"
+                } else {
+                    "write words joined by dots; `*` is one word, a last `#` any number of words"
+                };
+                self.report(
+                    &TB0502,
+                    placed.place(topic.span),
+                    format!("{:?} is no topic", topic.text),
+                    "here",
+                )
+                .help = Some(help.into());
+            }
+        }
+        dialect.topics.iter().map(|t| t.text.clone()).collect()
+    }
+
+    fn members(&mut self, placed: &Placed<'_, tree::Event>, fields: &[tree::Field]) -> Vec<Member> {
+        let mut members: Vec<Member> = Vec::new();
+        for field in fields {
+            if members.iter().any(|m| m.name == field.name.text) {
+                let message = format!("`{}` stands twice in this shape", field.name.text);
+                self.report(&TB0208, placed.place(field.name.span), message, "the second time");
+                continue;
+            }
+            let presence =
+                if field.ty.optional == Optional::Yes { Presence::Optional } else { Presence::Required };
+            if let Some(shape) = self.shape(placed, &field.ty) {
+                members.push(Member { name: field.name.text.clone(), shape, presence });
+            }
+        }
+        members
+    }
+
+    fn shape(&mut self, placed: &Placed<'_, tree::Event>, ty: &tree::TypeExpr) -> Option<Shape> {
+        Some(match &ty.kind {
+            TypeKind::Named(name) => Shape::Leaf(self.named_type(placed.place(ty.span), name)?),
+            TypeKind::Shape(fields) => Shape::Object(self.members(placed, fields)),
+            TypeKind::List(item) => match self.shape(placed, item)? {
+                Shape::Leaf(ty) => Shape::Leaf(Type::List(Box::new(ty))),
+                other => Shape::List(Box::new(other)),
+            },
+        })
+    }
+
+    /// The name of the subject, the steps to their list, and what an element holds.
+    fn subjects(
+        &mut self,
+        placed: &Placed<'_, tree::Event>,
+        body: &Shape,
+        name: &Name,
+        list: &Expr,
+    ) -> Option<(String, Vec<String>, Shape)> {
+        let ExprKind::Path(names) = &list.kind else { return None };
+        let mut at = body;
+        for step in names {
+            let below = if let Shape::Object(_) = at { at.member(&step.text) } else { None };
+            let Some((shape, Presence::Required, _)) = below else {
+                let message = match below {
+                    Some(_) => format!("`{}` is optional: without it there would be no subject", step.text),
+                    None => format!("the body's shape has no `{}` here", step.text),
+                };
+                let diagnostic =
+                    Diagnostic::new(&TB0505, placed.place(step.span), message, "no list of subjects")
+                        .did_you_mean(&step.text, at.member_names());
+                self.push(diagnostic);
+                return None;
+            };
+            at = shape;
+        }
+        let element = match at {
+            Shape::List(element) => (**element).clone(),
+            Shape::Leaf(Type::List(item)) => Shape::Leaf((**item).clone()),
+            _ => {
+                self.report(
+                    &TB0505,
+                    placed.place(list.span),
+                    "subjects are the elements of a list",
+                    "no list",
+                );
+                return None;
+            }
+        };
+        Some((name.text.clone(), names.iter().map(|n| n.text.clone()).collect(), element))
+    }
+
+    fn definitions(
+        &mut self,
+        placed: &Placed<'_, tree::Event>,
+        values: &[TypedValue],
+        dialect: &tree::Dialect,
+        view: &mut View<'_>,
+    ) -> Vec<Option<TypedExpr>> {
+        for (name, _) in &dialect.values {
+            if !values.iter().any(|v| v.name == name.text) {
+                let message = format!("event `{}` has no value `{}`", placed.node.name.text, name.text);
+                let diagnostic = Diagnostic::new(&TB0206, placed.place(name.span), message, "unknown value")
+                    .did_you_mean(&name.text, values.iter().map(|v| v.name.as_str()));
+                self.push(diagnostic);
+            }
+        }
+        let mut definitions = Vec::with_capacity(values.len());
+        for value in values {
+            let Some((name, right)) = dialect.values.iter().find(|(n, _)| n.text == value.name) else {
+                if value.presence == Presence::Required {
+                    let message = format!("dialect `{}` gives no `{}`", dialect.name.text, value.name);
+                    let help = format!("add `{} = ...`, or declare it optional with `?`", value.name);
+                    self.report(&TB0503, placed.place(dialect.name.span), message, "in this dialect").help =
+                        Some(help);
+                }
+                definitions.push(None);
+                continue;
+            };
+            let typed = match right {
+                ValueExpr::Expr(expr) => self.expr(view, expr, Some(&value.ty)),
+                ValueExpr::Record(span, fields) => {
+                    self.record_value(view, placed.place(*span), &value.ty, fields)
+                }
+            };
+            definitions.push(typed.filter(|typed| self.definition_fits(placed, value, name, typed)));
+        }
+        definitions
+    }
+
+    fn definition_fits(
+        &mut self,
+        placed: &Placed<'_, tree::Event>,
+        value: &TypedValue,
+        name: &Name,
+        typed: &TypedExpr,
+    ) -> bool {
+        if typed.ty != value.ty {
+            self.mismatch(typed, &value.ty);
+            return false;
+        }
+        if value.presence == Presence::Required && typed.presence == Presence::Optional {
+            let message = format!("`{}` is always there, but its definition may be missing", value.name);
+            self.report(&TB0504, typed.place, message, "may be absent or null").help = Some(format!(
+                "require the path in the body, give a default with `else`, or declare `{}` optional",
+                value.name
+            ));
+            return false;
+        }
+        let reads_subject =
+            typed.any(&mut |k| matches!(k, TypedKind::Path(Path { root: PathRoot::Subject, .. })));
+        if reads_subject && value.scope == Scope::Message {
+            let message = format!("`{}` differs from subject to subject", value.name);
+            self.report(&TB0506, placed.place(name.span), message, "reads the subject").help =
+                Some(format!("declare it `each {}`", value.name));
+            return false;
+        }
+        true
+    }
+
+    fn record_value(
+        &mut self,
+        view: &mut View<'_>,
+        place: Place,
+        ty: &Type,
+        fields: &[(Name, Expr)],
+    ) -> Option<TypedExpr> {
+        let Type::Record(id) = ty else {
+            let message = format!("{} was expected here, found a record", self.type_name(ty));
+            self.report(&TB0301, place, message, "a record");
+            return None;
+        };
+        let record = self.program.records.get(*id as usize)?.clone();
+        for (name, _) in fields {
+            if !record.fields.iter().any(|f| f.name == name.text) {
+                let message = format!("record `{}` has no field `{}`", record.name, name.text);
+                let diagnostic = Diagnostic::new(&TB0203, view.place(name.span), message, "unknown field")
+                    .did_you_mean(&name.text, record.fields.iter().map(|f| f.name.as_str()));
+                self.push(diagnostic);
+            }
+        }
+        let mut values = Vec::with_capacity(record.fields.len());
+        let mut complete = true;
+        for field in &record.fields {
+            let Some((_, expr)) = fields.iter().find(|(n, _)| n.text == field.name) else {
+                if field.presence == Presence::Required {
+                    let message = format!("field `{}` of record `{}` is missing", field.name, record.name);
+                    self.report(&TB0503, place, message, "in this record");
+                    complete = false;
+                }
+                values.push(None);
+                continue;
+            };
+            let Some(typed) = self.expr(view, expr, Some(&field.ty)) else {
+                complete = false;
+                continue;
+            };
+            if typed.ty != field.ty {
+                self.mismatch(&typed, &field.ty);
+                complete = false;
+            } else if field.presence == Presence::Required && !self.present(view, &typed) {
+                complete = false;
+            }
+            values.push(Some(typed));
+        }
+        let kind = TypedKind::MakeRecord(*id, values);
+        complete.then(|| TypedExpr { kind, ty: ty.clone(), presence: Presence::Required, place })
+    }
+}

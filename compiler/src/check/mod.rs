@@ -1,0 +1,87 @@
+//! Types: from names to the typed program.
+//!
+//! Comes in: the declarations and rules by name. Goes out: the typed program, and everything that is wrong with it. Order:
+//! enums, records, facts, tasks, events, rules; what is wrong in one is left out of the next, so that one mistake is told
+//! once. It never looks at messages and emits no code.
+
+mod declarations;
+mod events;
+mod expressions;
+mod rules;
+mod shape;
+
+use std::collections::BTreeMap;
+
+use taskbot_graph::{Place, Type};
+
+use crate::Manifest;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::Names;
+use crate::typed::{Program, TypedExpr};
+
+/// Checks a whole program.
+pub(crate) fn check(names: &Names<'_>, manifests: &[Manifest], diagnostics: &mut Vec<Diagnostic>) -> Program {
+    let mut checker = Checker {
+        names,
+        manifests,
+        diagnostics,
+        program: Program::default(),
+        types: BTreeMap::new(),
+        facts: BTreeMap::new(),
+    };
+    checker.enums();
+    checker.records();
+    checker.facts();
+    checker.tasks();
+    checker.events();
+    checker.rules();
+    checker.program
+}
+
+/// What is known so far.
+struct Checker<'c, 't> {
+    names: &'c Names<'t>,
+    manifests: &'c [Manifest],
+    diagnostics: &'c mut Vec<Diagnostic>,
+    program: Program,
+    /// Enums and records by name.
+    types: BTreeMap<String, Type>,
+    /// Facts by (name of the type, name): place in the program, and the key as an expression over the value bound last.
+    facts: BTreeMap<(String, String), (usize, TypedExpr)>,
+}
+
+impl Checker<'_, '_> {
+    fn report(
+        &mut self,
+        code: &'static Code,
+        place: Place,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let at = self.diagnostics.len();
+        self.diagnostics.push(Diagnostic::new(code, place, message, label));
+        #[expect(clippy::indexing_slicing, reason = "pushed at this place one line above")]
+        &mut self.diagnostics[at]
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The name of a type as the language writes it.
+    fn type_name(&self, ty: &Type) -> String {
+        match ty {
+            Type::Bool => "bool".into(),
+            Type::Int => "int".into(),
+            Type::Float => "float".into(),
+            Type::String => "string".into(),
+            Type::Evr => "evr".into(),
+            Type::Nvr => "nvr".into(),
+            Type::Enum(id) => self.program.enums.get(*id as usize).map_or(String::new(), |e| e.name.clone()),
+            Type::Record(id) => {
+                self.program.records.get(*id as usize).map_or(String::new(), |r| r.name.clone())
+            }
+            Type::List(item) => format!("[{}]", self.type_name(item)),
+        }
+    }
+}

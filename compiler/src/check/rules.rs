@@ -1,0 +1,334 @@
+//! Rules: their condition, their matrix, and how the inputs of their tasks are bound.
+//!
+//! Comes in: the trees of rules. Goes out: typed rules with stable names. Arguments are bound by name and type: an axis first,
+//! then the event's values; what does not bind so must be written. Type alone never binds.
+
+use std::collections::BTreeMap;
+
+use taskbot_grammar::{self as tree, Call, Expr, ExprKind};
+use taskbot_graph::{Param, Place, Presence, Scope, TaskDef, Type, Value};
+
+use super::Checker;
+use super::expressions::{Root, View};
+use crate::diagnostic::{
+    Diagnostic, TB0201, TB0202, TB0207, TB0209, TB0303, TB0307, TB0401, TB0402, TB0403, TB0407,
+};
+use crate::names::Placed;
+use crate::typed::{TypedArgument, TypedEvent, TypedExpr, TypedKind, TypedRule};
+
+/// An axis while its rule is checked.
+struct Axis {
+    name: String,
+    place: Place,
+    list: TypedExpr,
+}
+
+impl Axis {
+    fn item(&self) -> Option<&Type> {
+        if let Type::List(item) = &self.list.ty { Some(item) } else { None }
+    }
+}
+
+impl Checker<'_, '_> {
+    pub(super) fn rules(&mut self) {
+        let mut known: BTreeMap<String, Place> = BTreeMap::new();
+        for placed in &self.names.rules {
+            let name = rule_name(placed.node);
+            let place = placed.place(placed.item.span);
+            if let Some(first) = known.insert(name.clone(), place) {
+                let (message, help) = match &placed.node.name {
+                    Some(_) => (format!("two rules are named `{name}`"), "rename one of them".to_owned()),
+                    None => (
+                        format!("two rules are called `{name}`: same event, same tasks"),
+                        "name them: `rule NAME on ...`, or join their conditions with `or`".to_owned(),
+                    ),
+                };
+                let at = placed.node.name.as_ref().map_or(place, |n| placed.place(n.span));
+                let diagnostic = Diagnostic::new(&TB0209, at, message, "the second rule")
+                    .other(first, "the first one")
+                    .help(help);
+                self.push(diagnostic);
+            }
+            if let Some(rule) = self.rule(placed, name, place) {
+                self.program.rules.push(rule);
+            }
+        }
+    }
+
+    fn rule(&mut self, placed: &Placed<'_, tree::Rule>, name: String, place: Place) -> Option<TypedRule> {
+        let rule = placed.node;
+        let tasks: Vec<Option<(usize, TaskDef)>> =
+            rule.calls.iter().map(|call| self.task(placed, call)).collect();
+        let Some(event_at) = self.program.events.iter().position(|e| e.name == rule.event.text) else {
+            let message = format!("there is no event `{}`", rule.event.text);
+            let diagnostic =
+                Diagnostic::new(&TB0201, placed.place(rule.event.span), message, "unknown event")
+                    .did_you_mean(&rule.event.text, self.names.events.keys().map(String::as_str));
+            self.push(diagnostic);
+            return None;
+        };
+        let event = self.program.events.get(event_at)?.clone();
+        let mut view = View::new(placed.file, Root::Event(&event));
+        let condition = rule.condition.as_ref().map(|c| self.condition(&mut view, c));
+        if let Some(condition) = &rule.condition {
+            view.assume(condition);
+        }
+        let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| task).collect();
+        let axes: Vec<Option<Axis>> =
+            rule.axes.iter().map(|axis| self.axis(&mut view, axis, &defs)).collect();
+        let axes: Vec<Axis> = axes.into_iter().collect::<Option<_>>()?;
+        let mut actions = Vec::new();
+        let mut complete = tasks.iter().all(Option::is_some);
+        for (call, task) in rule.calls.iter().zip(&tasks) {
+            let Some((at, task)) = task else { continue };
+            match self.arguments(&mut view, &event, &axes, call, task) {
+                Some(arguments) => actions.push((*at, arguments)),
+                None => complete = false,
+            }
+        }
+        let except = self.except(&mut view, &axes, rule)?;
+        if complete {
+            self.axes_are_used(&axes, &actions);
+        }
+        let condition = condition.map_or(Some(None), |c| c.map(Some))?;
+        if !complete {
+            return None;
+        }
+        let scope = scope(&event, condition.as_ref(), &axes, &actions);
+        let axes = axes.into_iter().map(|a| (a.name, a.list)).collect();
+        Some(TypedRule {
+            name,
+            doc: placed.item.doc.clone(),
+            place,
+            event: event_at,
+            scope,
+            condition,
+            axes,
+            except,
+            actions,
+        })
+    }
+
+    fn task(&mut self, placed: &Placed<'_, tree::Rule>, call: &Call) -> Option<(usize, TaskDef)> {
+        let name = &call.task.text;
+        if let Some(at) = self.program.tasks.iter().position(|t| t.name == *name) {
+            return self.program.tasks.get(at).map(|t| (at, t.clone()));
+        }
+        if !self.names.tasks.contains_key(name) {
+            let diagnostic = Diagnostic::new(
+                &TB0202,
+                placed.place(call.task.span),
+                format!("there is no task `{name}`"),
+                "unknown task",
+            )
+            .did_you_mean(name, self.names.tasks.keys().map(String::as_str));
+            self.push(diagnostic);
+        }
+        None
+    }
+
+    /// An axis: a list of literals takes its type from the tasks' input of the same name.
+    fn axis(&mut self, view: &mut View<'_>, axis: &tree::AxisDecl, tasks: &[&TaskDef]) -> Option<Axis> {
+        let param = tasks.iter().find_map(|t| t.params.iter().find(|p| p.name == axis.name.text));
+        let expected = param.map(|p| Type::List(Box::new(p.ty.clone())));
+        let list = self.operand(view, &axis.source, expected.as_ref())?;
+        if !matches!(list.ty, Type::List(_)) {
+            let message = format!("`for` goes through a list, this is of type {}", self.type_name(&list.ty));
+            self.report(&TB0307, list.place, message, "no list");
+            return None;
+        }
+        Some(Axis { name: axis.name.text.clone(), place: view.place(axis.name.span), list })
+    }
+
+    fn except(
+        &mut self,
+        view: &mut View<'_>,
+        axes: &[Axis],
+        rule: &tree::Rule,
+    ) -> Option<Vec<Vec<Option<Value>>>> {
+        let mut except = Vec::new();
+        let mut complete = true;
+        for (span, values) in &rule.except {
+            if values.len() != axes.len() {
+                let message = format!("{} values for {} axes", values.len(), axes.len());
+                self.report(&TB0403, view.place(*span), message, "this combination").help =
+                    Some("name one value for each axis, `_` for any".into());
+                complete = false;
+                continue;
+            }
+            let mut combination = Vec::new();
+            for (value, axis) in values.iter().zip(axes) {
+                let Some(value) = value else {
+                    combination.push(None);
+                    continue;
+                };
+                let typed = self.operand(view, value, axis.item());
+                match typed.map(|t| t.kind) {
+                    Some(TypedKind::Const(value)) => combination.push(Some(value)),
+                    Some(_) => {
+                        self.report(
+                            &TB0403,
+                            view.place(value.span),
+                            "a combination names literals",
+                            "not a literal",
+                        );
+                        complete = false;
+                    }
+                    None => complete = false,
+                }
+            }
+            except.push(combination);
+        }
+        complete.then_some(except)
+    }
+
+    fn arguments(
+        &mut self,
+        view: &mut View<'_>,
+        event: &TypedEvent,
+        axes: &[Axis],
+        call: &Call,
+        task: &TaskDef,
+    ) -> Option<Vec<TypedArgument>> {
+        let mut complete = true;
+        for (name, _) in &call.arguments {
+            if !task.params.iter().any(|p| p.name == name.text) {
+                let message = format!("task `{}` has no input `{}`", task.name, name.text);
+                let diagnostic = Diagnostic::new(&TB0207, view.place(name.span), message, "unknown input")
+                    .did_you_mean(&name.text, task.params.iter().map(|p| p.name.as_str()));
+                self.push(diagnostic);
+                complete = false;
+            }
+        }
+        let mut arguments = Vec::new();
+        for param in &task.params {
+            let written = call.arguments.iter().find(|(name, _)| name.text == param.name);
+            let argument = match written {
+                Some((_, expr)) => self.written(view, axes, expr, param),
+                None => self.bound(view, event, axes, call, task, param),
+            };
+            match argument {
+                Some(argument) => arguments.push(argument),
+                None => complete = false,
+            }
+        }
+        complete.then_some(arguments)
+    }
+
+    fn written(
+        &mut self,
+        view: &mut View<'_>,
+        axes: &[Axis],
+        expr: &Expr,
+        param: &Param,
+    ) -> Option<TypedArgument> {
+        if let ExprKind::Path(names) = &expr.kind
+            && let [one] = names.as_slice()
+            && let Some(at) = axes.iter().position(|a| a.name == one.text)
+        {
+            let axis = axes.get(at)?;
+            if axis.item() != Some(&param.ty) {
+                let found =
+                    TypedExpr { place: view.place(expr.span), ty: axis.item()?.clone(), ..axis.list.clone() };
+                self.mismatch(&found, &param.ty);
+                return None;
+            }
+            return Some(TypedArgument::Axis(at));
+        }
+        if let ExprKind::Path(names) = &expr.kind
+            && names.len() > 1
+            && let Some(axis) = names.first().and_then(|n| axes.iter().find(|a| a.name == n.text))
+        {
+            let message = format!("an input takes the axis `{}` as a whole", axis.name);
+            self.report(&TB0407, view.place(expr.span), message, "a part of an axis");
+            return None;
+        }
+        let typed = self.expr(view, expr, Some(&param.ty))?;
+        if typed.ty != param.ty {
+            self.mismatch(&typed, &param.ty);
+            return None;
+        }
+        (param.presence == Presence::Optional || self.present(view, &typed))
+            .then_some(TypedArgument::Expr(typed))
+    }
+
+    /// An input that the rule does not write: an axis, else a value of the event, of the same name and type; else its default.
+    fn bound(
+        &mut self,
+        view: &mut View<'_>,
+        event: &TypedEvent,
+        axes: &[Axis],
+        call: &Call,
+        task: &TaskDef,
+        param: &Param,
+    ) -> Option<TypedArgument> {
+        if let Some(at) = axes.iter().position(|a| a.name == param.name && a.item() == Some(&param.ty)) {
+            return Some(TypedArgument::Axis(at));
+        }
+        let span = call.task.span;
+        if event.values.iter().any(|v| v.name == param.name && v.ty == param.ty) {
+            let name = tree::Name { text: param.name.clone(), span };
+            let typed = self.expr(view, &Expr { span, kind: ExprKind::Path(vec![name]) }, None)?;
+            if typed.presence == Presence::Optional
+                && param.presence == Presence::Required
+                && param.default.is_none()
+            {
+                let message =
+                    format!("input `{}` of task `{}` may be missing in the message", param.name, task.name);
+                self.report(&TB0303, view.place(span), message, "needs it").help =
+                    Some(format!("guard the rule with `where has {}`", param.name));
+                return None;
+            }
+            return Some(TypedArgument::Expr(typed));
+        }
+        if param.default.is_some() || param.presence == Presence::Optional {
+            return Some(TypedArgument::Default);
+        }
+        let ty = self.type_name(&param.ty);
+        let candidates: Vec<&str> =
+            event.values.iter().filter(|v| v.ty == param.ty).map(|v| v.name.as_str()).collect();
+        let help = match candidates.as_slice() {
+            [] => format!("event `{}` gives no {ty}; write `{}({}: ...)`", event.name, task.name, param.name),
+            all => format!("write `{}({}: {})`", task.name, param.name, all.join("` or `")),
+        };
+        let message = format!("task `{}` needs `{}: {ty}`", task.name, param.name);
+        self.report(&TB0401, view.place(span), message, "lacks an input").help = Some(help);
+        None
+    }
+
+    fn axes_are_used(&mut self, axes: &[Axis], actions: &[(usize, Vec<TypedArgument>)]) {
+        for (at, axis) in axes.iter().enumerate() {
+            let used = actions.iter().any(|(_, arguments)| arguments.contains(&TypedArgument::Axis(at)));
+            if !used {
+                let message = format!("no task of this rule takes `{}`", axis.name);
+                self.report(&TB0402, axis.place, message, "unused axis").help =
+                    Some("name it like an input of the task, or write `TASK(input: axis)`".into());
+            }
+        }
+    }
+}
+
+/// The written name, else event and tasks.
+fn rule_name(rule: &tree::Rule) -> String {
+    match &rule.name {
+        Some(name) => name.text.clone(),
+        None => {
+            let tasks: Vec<&str> = rule.calls.iter().map(|c| c.task.text.as_str()).collect();
+            format!("{}/{}", rule.event.text, tasks.join("+"))
+        }
+    }
+}
+
+/// Whether any part of the rule reads a value that differs from subject to subject.
+fn scope(
+    event: &TypedEvent,
+    condition: Option<&TypedExpr>,
+    axes: &[Axis],
+    actions: &[(usize, Vec<TypedArgument>)],
+) -> Scope {
+    let arguments = actions.iter().flat_map(|(_, arguments)| arguments);
+    let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
+    let mut exprs = condition.into_iter().chain(axes.iter().map(|a| &a.list)).chain(arguments);
+    let varies = |kind: &TypedKind| matches!(kind, TypedKind::EventValue(at) if event.values.get(*at).is_some_and(|v| v.scope == Scope::Subject));
+    if exprs.any(|e| e.any(&mut |kind| varies(kind))) { Scope::Subject } else { Scope::Message }
+}

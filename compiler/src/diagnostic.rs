@@ -1,0 +1,207 @@
+//! Diagnostics as plain data, and the one registry of their codes.
+//!
+//! Comes in: what a stage found wrong, with its place. Goes out: to whoever shows it (`src/` renders with ariadne, or as
+//! JSON). A code is never used for another thing and never re-used; its range tells the stage: 01 text, 02 names, 03 types,
+//! 04 rules and tasks, 05 declarations.
+
+use serde::Serialize;
+use taskbot_graph::Place;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is compiled.
+    Error,
+    /// Compiled, but somebody should look.
+    Warning,
+}
+
+/// An entry of the registry.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Code {
+    /// `TB0203`
+    pub id: &'static str,
+    /// `unknown-field`
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Why it matters, in one sentence.
+    pub why: &'static str,
+}
+
+macro_rules! registry {
+    ($($id:ident $name:literal $severity:ident $why:literal;)*) => {
+        $(#[doc = concat!("`", $name, "`: ", $why)]
+        pub static $id: Code = Code { id: stringify!($id), name: $name, severity: Severity::$severity, why: $why };)*
+
+        /// Every code, in order.
+        pub static CODES: &[&Code] = &[$(&$id),*];
+    };
+}
+
+registry! {
+    TB0101 "unreadable-text" Error "These characters begin nothing in the language.";
+    TB0102 "open-string" Error "A string ends on the line where it begins, or it would swallow the rest of the file.";
+    TB0103 "nested-too-deep" Error "Nesting is bounded so that no file can exhaust the compiler.";
+    TB0104 "wrong-bracket" Error "Brackets pair by kind; a wrong one would move the end of an item.";
+    TB0105 "unclosed-bracket" Error "Without its end, the item would swallow what follows.";
+    TB0106 "not-an-item" Error "A file is rules and declarations; text between them means nothing.";
+    TB0107 "reserved-word" Error "The word has a meaning in the language that this version does not have yet.";
+    TB0108 "unexpected-text" Error "The item cannot be read from here on.";
+    TB0109 "number-too-large" Error "Whole numbers are 64 bits wide.";
+    TB0110 "bad-escape" Error "In a string, a backslash stands before a quote, a backslash, n or t.";
+    TB0111 "item-too-large" Error "The parser's work for one item is bounded; this one exceeds it.";
+    TB0201 "unknown-event" Error "A rule that waits for an event that nobody declared would never fire.";
+    TB0202 "unknown-task" Error "A rule can only run a task that is declared.";
+    TB0203 "unknown-field" Error "A misspelt field would be absent in every message.";
+    TB0204 "unknown-type" Error "Types are built in, or declared as record or enum.";
+    TB0205 "unknown-enum-value" Error "No message ever holds this value, so the comparison would never be true.";
+    TB0206 "unknown-name" Error "The name is no value of the event.";
+    TB0207 "unknown-argument" Error "The task has no input of this name.";
+    TB0208 "duplicate-declaration" Error "Two declarations of one name leave open which one is meant.";
+    TB0209 "duplicate-rule" Error "Results and decisions are recorded under a rule's name, so it must be its own.";
+    TB0210 "unknown-function" Error "Only nvr(name: ..., version: ..., release: ...) can be called.";
+    TB0211 "ambiguous-name" Error "The word names a value of the event and a value of the enum at once.";
+    TB0301 "type-mismatch" Error "Values of different types are never equal, so the comparison would never be true.";
+    TB0302 "no-order" Error "Compared as text, f9 comes after f10; only numbers and versions have an order.";
+    TB0303 "unguarded-optional" Error "The value may be missing, and then the rule would silently not fire.";
+    TB0304 "bad-literal" Error "The text can never be a value of this type.";
+    TB0305 "bad-glob" Error "The pattern can match nothing as it stands.";
+    TB0306 "not-a-condition" Error "A condition is true or false.";
+    TB0307 "not-a-list" Error "Only a list has elements.";
+    TB0401 "missing-argument" Error "The task could not run without this input.";
+    TB0402 "unused-axis" Error "An axis that no task takes would run the same thing again and again.";
+    TB0403 "bad-except" Error "A combination names one value for each axis.";
+    TB0404 "manifest-differs" Error "The task's own manifest takes other inputs than its declaration says.";
+    TB0405 "no-repository" Error "A task is cloned from its repository when it runs.";
+    TB0406 "no-identity" Error "A record is an argument by its identity; this one declares none.";
+    TB0407 "depends-on-axis" Error "An axis is a list or a path, never a value computed from another axis.";
+    TB0501 "endless-record" Error "A record that holds itself would have no end.";
+    TB0502 "bad-topic" Error "A topic is words joined by dots, without prefix and environment.";
+    TB0503 "missing-definition" Error "A value that is not optional must be given by every dialect.";
+    TB0504 "optional-definition" Error "A value that is not optional needs a definition that is always there.";
+    TB0505 "bad-subject" Error "The subjects of an event are the elements of one list of the body.";
+    TB0506 "varies-without-each" Error "A value that differs from subject to subject is declared with `each`.";
+    TB0507 "shape-outside-body" Error "Only a dialect's body is described by a shape; declare a record instead.";
+    TB0508 "no-topic" Error "A dialect without a topic is never told.";
+}
+
+/// A place with a remark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    /// Where.
+    pub place: Place,
+    /// What to see there.
+    pub text: String,
+}
+
+/// A replacement that mends the mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// What to replace.
+    pub place: Place,
+    /// With what.
+    pub text: String,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Entry of the registry.
+    #[serde(flatten)]
+    pub code: &'static Code,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Where it is wrong.
+    pub primary: Label,
+    /// Other places that matter.
+    pub others: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+    /// A replacement, where one is close.
+    pub suggestion: Option<Suggestion>,
+}
+
+impl Diagnostic {
+    /// A diagnostic at one place.
+    pub(crate) fn new(
+        code: &'static Code,
+        place: Place,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        let primary = Label { place, text: label.into() };
+        Self { code, message: message.into(), primary, others: Vec::new(), help: None, suggestion: None }
+    }
+
+    /// Adds what to do.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds another place.
+    pub(crate) fn other(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.others.push(Label { place, text: text.into() });
+        self
+    }
+
+    /// Adds the closest of some names as a suggestion for what stands at the place; else, if few, lists them.
+    pub(crate) fn did_you_mean<'n>(
+        mut self,
+        written: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        if let Some(close) = closest(written, &names) {
+            self.help = Some(format!("did you mean `{close}`?"));
+            self.suggestion = Some(Suggestion { place: self.primary.place, text: close.to_owned() });
+        } else if !names.is_empty() && names.len() <= 12 && self.help.is_none() {
+            self.help = Some(format!(
+                "there are {}",
+                names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        self
+    }
+}
+
+/// The name that differs least, if it differs by at most a third of its letters (transpositions count once).
+fn closest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+    let lower = written.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+    let best = names.iter().map(|name| (distance(name), *name)).min()?;
+    let limit = written.chars().count().max(best.1.chars().count()).div_ceil(3).min(4);
+    let last_word = |name: &str| name.rsplit('.').next() == written.rsplit('.').next();
+    if best.0 <= limit {
+        Some(best.1)
+    } else {
+        names.iter().copied().find(|n| n.contains('.') && last_word(n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        assert!(CODES.is_sorted_by(|a, b| a.id < b.id));
+        let mut names: Vec<&str> = CODES.iter().map(|c| c.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CODES.len());
+    }
+
+    #[test]
+    fn suggestions_are_close_or_none() {
+        assert_eq!(closest("rmplint", &["rpmlint", "depcheck"]), Some("rpmlint"));
+        assert_eq!(closest("nme", &["name", "version"]), Some("name"));
+        assert_eq!(closest("zebra", &["name", "version"]), None);
+        assert_eq!(
+            closest("update.testing", &["bodhi.update.testing", "koji.build.completed"]),
+            Some("bodhi.update.testing")
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! Text to tokens: the lossless lexer, and the split of a file into items.
+//!
+//! Comes in: the text of a .tb file. Goes out: every token with its place, white space and comments included (the tokens'
+//! texts joined are the file), the items as ranges of bytes, and what could not be read. Runs in linear time, also on
+//! hostile text: nesting is counted here, before any recursive parser sees it.
+
+use logos::Logos;
+
+use crate::tree::{Span, SyntaxError, SyntaxErrorKind};
+
+/// Deepest nesting of brackets in one item; people stay under 10.
+pub const NESTING_LIMIT: usize = 64;
+
+/// The kind of a token.
+#[derive(Logos, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Blanks and line ends.
+    #[regex(r"[ \t\r\n]+")]
+    Space,
+    /// `## ...`: documentation of what follows.
+    #[regex(r"##[^\n]*", allow_greedy = true)]
+    Doc,
+    /// `# ...`
+    #[regex(r"#([^#\n][^\n]*)?", allow_greedy = true)]
+    Comment,
+    /// A name or a keyword.
+    #[regex(r"[A-Za-z][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")]
+    Word,
+    /// A whole number, number or duration.
+    #[regex(r"-?[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?")]
+    Number,
+    /// `"..."` on one line.
+    #[regex(r#""(\\[^\n]|[^"\\\n])*""#)]
+    String,
+    /// `(`, `[` or `{`
+    #[regex(r"[(\[{]")]
+    Open,
+    /// `)`, `]` or `}`
+    #[regex(r"[)\]}]")]
+    Close,
+    /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `=`
+    #[regex(r"==|!=|<=|>=|<|>|=")]
+    Operator,
+    /// `.`, `,`, `:`, `?`, `_`
+    #[regex(r"[.,:?_]")]
+    Punctuation,
+    /// Anything else.
+    Error,
+}
+
+/// A token and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Where it is.
+    pub span: Span,
+}
+
+/// Words that begin an item.
+pub const ITEM_KEYWORDS: [&str; 7] = ["enum", "event", "fact", "on", "record", "rule", "task"];
+/// Words that will begin an item in a later version of the language.
+pub const RESERVED_KEYWORDS: [&str; 3] = ["let", "test", "use"];
+
+/// Cuts text into tokens; neighbouring unreadable bytes are one error token.
+pub fn tokens(text: &str) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::new();
+    let mut lexer = TokenKind::lexer(text);
+    while let Some(result) = lexer.next() {
+        let range = lexer.span();
+        let span = Span::new(range.start, range.end);
+        match (result, out.last_mut()) {
+            (Ok(kind), _) => out.push(Token { kind, span }),
+            (Err(()), Some(last)) if last.kind == TokenKind::Error => last.span.end = span.end,
+            (Err(()), _) => out.push(Token { kind: TokenKind::Error, span }),
+        }
+    }
+    out
+}
+
+/// An item's text and the documentation before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawItem {
+    /// From its first to its last token that is no trivia.
+    pub span: Span,
+}
+
+/// Splits tokens into items at item keywords outside of brackets. Unreadable text, wrong brackets and text that
+/// belongs to no item become errors; an item with such an error is left out.
+pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
+    let words: Vec<Token> = tokens
+        .iter()
+        .copied()
+        .filter(|t| !matches!(t.kind, TokenKind::Space | TokenKind::Doc | TokenKind::Comment))
+        .collect();
+    let mut errors = Vec::new();
+    let mut out = Vec::new();
+    for group in group(text, &words) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let before = errors.len();
+        check_tokens(text, group, &mut errors);
+        let word = first.span.of(text);
+        if errors.len() > before {
+            continue;
+        }
+        if ITEM_KEYWORDS.contains(&word) {
+            out.push(RawItem { span: Span { start: first.span.start, end: last.span.end } });
+        } else {
+            let kind = if RESERVED_KEYWORDS.contains(&word) {
+                SyntaxErrorKind::Reserved(word.to_owned())
+            } else {
+                SyntaxErrorKind::NoItem(word.to_owned())
+            };
+            errors.push(SyntaxError { span: first.span, kind });
+        }
+    }
+    (out, errors)
+}
+
+/// Runs of tokens that each begin an item. An item keyword begins one outside of brackets, except as a name (after a dot, before
+/// a colon, after a declaration keyword) and except the `on` of `rule NAME on`. Inside of brackets one that stands at the
+/// start of a line and looks like an item begins one too: the bracket before it was never closed.
+fn group<'t>(text: &str, words: &'t [Token]) -> Vec<&'t [Token]> {
+    let mut starts = Vec::new();
+    let mut depth = 0usize;
+    for (i, token) in words.iter().enumerate() {
+        let word = token.span.of(text);
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Word if ITEM_KEYWORDS.contains(&word) || RESERVED_KEYWORDS.contains(&word) => {
+                let near = |n: Option<usize>| n.and_then(|n| words.get(n)).map_or("", |t| t.span.of(text));
+                let previous = near(i.checked_sub(1));
+                let next = near(i.checked_add(1));
+                let is_name = previous == "." || matches!(next, ":" | "=" | ".");
+                let named = starts.last() == i.checked_sub(1).as_ref()
+                    && previous != "on"
+                    && ITEM_KEYWORDS.contains(&previous);
+                let of_rule = word == "on"
+                    && starts.last() == i.checked_sub(2).as_ref()
+                    && near(i.checked_sub(2)) == "rule";
+                let at_line_start =
+                    text.get(..token.span.start as usize).is_none_or(|t| t.is_empty() || t.ends_with('\n'));
+                if !is_name && !named && !of_rule && (depth == 0 || at_line_start) {
+                    starts.push(i);
+                    depth = 0;
+                }
+            }
+            _ => {}
+        }
+    }
+    if starts.first() != Some(&0) && !words.is_empty() {
+        starts.insert(0, 0);
+    }
+    let ends = starts.iter().skip(1).copied().chain([words.len()]);
+    starts.iter().zip(ends).filter_map(|(start, end)| words.get(*start..end)).collect()
+}
+
+/// Unreadable tokens and brackets that do not pair.
+fn check_tokens(text: &str, group: &[Token], errors: &mut Vec<SyntaxError>) {
+    let mut open: Vec<(Token, &str)> = Vec::new();
+    for token in group {
+        let word = token.span.of(text);
+        match token.kind {
+            TokenKind::Error => {
+                let kind = if word.starts_with('"') {
+                    SyntaxErrorKind::OpenString
+                } else {
+                    SyntaxErrorKind::Unreadable
+                };
+                errors.push(SyntaxError { span: token.span, kind });
+                return;
+            }
+            TokenKind::Open => {
+                if open.len() >= NESTING_LIMIT {
+                    errors.push(SyntaxError { span: token.span, kind: SyntaxErrorKind::TooDeep });
+                    return;
+                }
+                open.push((*token, word));
+            }
+            TokenKind::Close => match (open.pop(), word) {
+                (Some((_, "(")), ")") | (Some((_, "[")), "]") | (Some((_, "{")), "}") => {}
+                (other, _) => {
+                    let kind = SyntaxErrorKind::WrongBracket(other.map(|(t, _)| t.span));
+                    errors.push(SyntaxError { span: token.span, kind });
+                    return;
+                }
+            },
+            _ => {}
+        }
+    }
+    if let Some((token, _)) = open.first() {
+        errors.push(SyntaxError { span: token.span, kind: SyntaxErrorKind::Unclosed });
+    }
+}
+
+/// The `##` lines directly before a place, without their marks.
+pub fn doc_before(text: &str, tokens: &[Token], start: u32) -> String {
+    let end = tokens.partition_point(|t| t.span.start < start);
+    let mut lines: Vec<&str> = tokens
+        .get(..end)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take_while(|t| matches!(t.kind, TokenKind::Space | TokenKind::Doc))
+        .filter(|t| t.kind == TokenKind::Doc)
+        .map(|t| t.span.of(text).trim_start_matches('#').trim())
+        .collect();
+    lines.reverse();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item_texts(text: &str) -> Vec<&str> {
+        items(text, &tokens(text)).0.iter().map(|i| i.span.of(text)).collect()
+    }
+
+    #[test]
+    fn tokens_are_lossless() {
+        let text = "## doc\non a.b # c\n\twhere x == \"é\" run t \u{1F600} -5 24h";
+        let joined: String = tokens(text).iter().map(|t| t.span.of(text)).collect();
+        assert_eq!(joined, text);
+    }
+
+    #[test]
+    fn items_split_at_keywords_outside_brackets() {
+        let text = "on a run b on c where d.on == 1 run e\nrule f on g run h\ntask on { rule: nvr }\nfact nvr.lang: l { key on }";
+        assert_eq!(item_texts(text).len(), 5, "{:?}", item_texts(text));
+    }
+
+    #[test]
+    fn an_open_bracket_costs_one_item() {
+        let text = "event a {\n  x: int\n\non b run c\n";
+        let (items, errors) = items(text, &tokens(text));
+        assert_eq!(items.len(), 1);
+        assert_eq!(errors.len(), 1);
+    }
+
+    #[test]
+    fn nesting_is_bounded_in_linear_time() {
+        let text = format!("on a where {}1 run b", "(".repeat(100_000));
+        let (items, errors) = items(&text, &tokens(&text));
+        assert!(items.is_empty());
+        assert_eq!(errors.iter().map(|e| e.kind.clone()).collect::<Vec<_>>(), [SyntaxErrorKind::TooDeep]);
+    }
+}

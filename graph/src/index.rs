@@ -1,0 +1,212 @@
+//! What the matcher looks up, derived from a graph once: topics by hash, the wanted paths of each, and which expressions
+//! belong to a subject.
+//!
+//! Comes in: a validated graph. Goes out: tables. It holds nothing that the graph does not say.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
+
+use crate::body::Wanted;
+use crate::glob::Glob;
+use crate::graph::{Dialect, Event, Expr, ExprId, Graph, Root, Scope};
+use crate::topic;
+use crate::types::Type;
+
+/// An [`Index`] made when first needed. It is no part of a graph's identity.
+#[derive(Debug, Default)]
+pub struct LazyIndex(OnceLock<Index>);
+
+impl Clone for LazyIndex {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for LazyIndex {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+/// The tables.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    exact: HashMap<String, Plan>,
+    patterns: Vec<(String, Plan)>,
+    /// For each expression: may its value be kept for the whole message, for one subject, or not at all?
+    pub(crate) keep: Vec<Keep>,
+    /// Globs by their text.
+    pub(crate) globs: HashMap<String, Glob>,
+}
+
+/// What one topic needs.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Places of events.
+    pub(crate) events: Vec<u32>,
+    /// What is read of the body.
+    pub(crate) wanted: Wanted,
+    /// Places of the rules that wait for one of the events.
+    pub(crate) rules: Vec<usize>,
+}
+
+/// How long an expression's value holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Keep {
+    Message,
+    Subject,
+    /// It reads what a quantifier is at.
+    Never,
+}
+
+impl Index {
+    /// The plan of a topic: of its exact name, else of the first pattern that fits. The compiler gives a pattern's events to
+    /// each exact topic that it covers, and orders patterns from the most to the least exact.
+    pub(crate) fn plan(&self, topic: &str) -> Option<&Plan> {
+        self.exact.get(topic).or_else(|| {
+            self.patterns.iter().find(|(pattern, _)| topic::matches(pattern, topic)).map(|(_, plan)| plan)
+        })
+    }
+}
+
+impl Graph {
+    pub(crate) fn index(&self) -> &Index {
+        self.index.0.get_or_init(|| build(self))
+    }
+}
+
+fn build(graph: &Graph) -> Index {
+    let mut index = Index { keep: keeps(graph), ..Index::default() };
+    for expr in &graph.exprs {
+        if let Expr::Like(_, pattern) = expr
+            && let Ok(glob) = Glob::new(pattern)
+        {
+            index.globs.insert(pattern.clone(), glob);
+        }
+    }
+    for topic in &graph.topics {
+        let mut plan = Plan { events: topic.events.clone(), ..Plan::default() };
+        for place in &topic.events {
+            let Some(event) = graph.events.get(*place as usize) else { continue };
+            plan.rules
+                .extend(graph.rules.iter().enumerate().filter(|(_, r)| r.event == *place).map(|(i, _)| i));
+            for dialect in event.dialects.iter().filter(|d| d.covers(&topic.topic)) {
+                want_dialect(graph, dialect, &mut plan.wanted);
+            }
+        }
+        plan.rules.sort_unstable();
+        if topic.topic.split('.').any(|w| w == "*" || w == "#") {
+            index.patterns.push((topic.topic.clone(), plan));
+        } else {
+            index.exact.insert(topic.topic.clone(), plan);
+        }
+    }
+    index
+}
+
+impl Dialect {
+    /// Whether one of its topics is, or covers, this one.
+    pub fn covers(&self, topic: &str) -> bool {
+        self.topics.iter().any(|t| t == topic || topic::matches(t, topic))
+    }
+}
+
+impl Event {
+    /// Whether a value of it differs from subject to subject.
+    fn varies(&self, value: u32) -> bool {
+        self.values.get(value as usize).is_some_and(|v| v.scope == Scope::Subject)
+    }
+}
+
+/// Every path that a dialect reads: its required ones, its condition's, its values', its happening's.
+fn want_dialect(graph: &Graph, dialect: &Dialect, wanted: &mut Wanted) {
+    let mut paths: BTreeSet<u32> = dialect.required.iter().copied().collect();
+    let happening = dialect.happening.iter().flat_map(|h| h.key.iter().copied());
+    for root in dialect.condition.into_iter().chain(dialect.values.iter().flatten().copied()).chain(happening)
+    {
+        walk(graph, root, &mut |expr| {
+            if let Expr::Path(path) = expr {
+                paths.insert(*path);
+            }
+        });
+    }
+    let subjects = dialect.subjects.as_deref().unwrap_or_default();
+    wanted.add(subjects);
+    for path in paths.iter().filter_map(|p| graph.paths.get(*p as usize)) {
+        let mut steps: Vec<&str> = match path.root {
+            Root::Body => Vec::new(),
+            Root::Subject => subjects.iter().map(String::as_str).collect(),
+        };
+        steps.extend(path.steps.iter().map(String::as_str));
+        want_type(graph, &path.ty, &mut steps, wanted);
+    }
+}
+
+/// A path's end, or for a record the ends of its fields.
+fn want_type<'g>(graph: &'g Graph, ty: &Type, steps: &mut Vec<&'g str>, wanted: &mut Wanted) {
+    wanted.add(steps);
+    match ty {
+        Type::List(item) => want_type(graph, item, steps, wanted),
+        Type::Record(id) => {
+            for field in graph.records.get(*id as usize).into_iter().flat_map(|r| &r.fields) {
+                steps.push(&field.name);
+                want_type(graph, &field.ty, steps, wanted);
+                steps.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Visits an expression and everything below it.
+fn walk(graph: &Graph, id: ExprId, visit: &mut impl FnMut(&Expr)) {
+    let Some(expr) = graph.exprs.get(id as usize) else { return };
+    visit(expr);
+    expr.operands(&mut |operand| walk(graph, operand, visit));
+}
+
+/// For each expression how long its value holds. An event's value is looked at in each event: equal expressions of two events
+/// are one, so the shorter time counts.
+fn keeps(graph: &Graph) -> Vec<Keep> {
+    let mut keeps: Vec<Keep> = Vec::with_capacity(graph.exprs.len());
+    for expr in &graph.exprs {
+        let mut keep = match expr {
+            Expr::Bound(_) => Keep::Never,
+            Expr::Path(p) if graph.paths.get(*p as usize).is_some_and(|p| p.root == Root::Subject) => {
+                Keep::Subject
+            }
+            Expr::EventValue(value) if graph.events.iter().any(|e| e.varies(*value)) => Keep::Subject,
+            _ => Keep::Message,
+        };
+        expr.operands(&mut |operand| {
+            if let Some(below) = keeps.get(operand as usize) {
+                keep = keep.max(*below);
+            }
+        });
+        keeps.push(keep);
+    }
+    keeps
+}
+
+impl Expr {
+    /// Calls `visit` with each direct operand.
+    pub fn operands(&self, visit: &mut impl FnMut(ExprId)) {
+        match self {
+            Self::Const(_) | Self::Path(_) | Self::EventValue(_) | Self::Bound(_) => {}
+            Self::Field(a, _)
+            | Self::Part(a, _)
+            | Self::Fact(_, a)
+            | Self::In(a, _)
+            | Self::Like(a, _)
+            | Self::Test(_, a)
+            | Self::Not(a) => visit(*a),
+            Self::Else(a, b) | Self::Compare(_, a, b) | Self::InList(a, b) | Self::Quantified(_, a, b) => {
+                visit(*a);
+                visit(*b);
+            }
+            Self::MakeNvr(parts) => parts.iter().for_each(|p| visit(*p)),
+            Self::MakeRecord(_, fields) => fields.iter().flatten().for_each(|f| visit(*f)),
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|p| visit(*p)),
+        }
+    }
+}
