@@ -30,3 +30,19 @@ pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
 pub const TOPIC_BYTES: usize = 1000;
 /// Longest reason that is kept for a quarantined message: a few lines.
 pub const REASON_CHARS: usize = 300;
+/// Between asking a command to end (SIGTERM) and killing it.
+pub const TERM_GRACE: Duration = Duration::from_secs(3);
+/// How long the processes of a command are killed again and again before they count as survivors.
+pub const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long output is read after a command and all its processes ended: only survivors can still hold the pipe.
+pub const OUTPUT_LINGER: Duration = Duration::from_secs(2);
+/// Processor time of one process of a task.
+pub const TASK_CPU_SECONDS: u64 = 4 * 3600;
+/// Address space of one process of a task; compilers with sanitizers need most of it, and only reserve it.
+pub const TASK_ADDRESS_SPACE_BYTES: u64 = 16 << 30;
+/// Largest file that a task may write: a DVD image.
+pub const TASK_FILE_BYTES: u64 = 10 << 30;
+/// Processes of the user that tasks run as, all tasks together.
+pub const TASK_PROCESSES: u64 = 4096;
+/// Open files of one process of a task.
+pub const TASK_OPEN_FILES: u64 = 1024;
