@@ -46,3 +46,21 @@ pub const TASK_FILE_BYTES: u64 = 10 << 30;
 pub const TASK_PROCESSES: u64 = 4096;
 /// Open files of one process of a task.
 pub const TASK_OPEN_FILES: u64 = 1024;
+/// Address space of the fetch worker: libgit2 maps pack files in windows of 1 GiB.
+pub const FETCH_ADDRESS_SPACE_BYTES: u64 = 6 << 30;
+/// Largest file that the fetch worker may write, a pack of the repository's objects.
+pub const FETCH_FILE_BYTES: u64 = 1 << 30;
+/// Objects in what a server sends: the Linux kernel has some 10 million, a task's repository some thousands.
+pub const FETCH_OBJECTS: usize = 2_000_000;
+/// Files, directories and links of a task's repository.
+pub const FETCH_ENTRIES: usize = 20_000;
+/// Directories in directories of a task's repository.
+pub const FETCH_DEPTH: usize = 64;
+/// All files of a task's repository together.
+pub const FETCH_TREE_BYTES: u64 = 512 << 20;
+/// Longest file name that Linux file systems take.
+pub const FETCH_NAME_BYTES: usize = 255;
+/// Longest target of a symbolic link (Linux: PATH_MAX).
+pub const FETCH_LINK_BYTES: usize = 4095;
+/// Longest URL or reference of a repository.
+pub const FETCH_URL_BYTES: usize = 2000;

@@ -5,9 +5,11 @@
 //! be thrown away; a worker never opens the store or the configuration, and ends when the daemon does.
 
 pub(crate) mod exec;
+pub(crate) mod fetch;
 pub(crate) mod frame;
 pub(crate) mod mind;
 
+use std::io;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -60,7 +62,8 @@ impl FromStr for WorkerKind {
 pub fn main(kind: WorkerKind) -> ExitCode {
     close_inherited();
     match kind {
-        WorkerKind::SourceZmq | WorkerKind::PublishZmq | WorkerKind::Fetch => ExitCode::FAILURE,
+        WorkerKind::SourceZmq | WorkerKind::PublishZmq => ExitCode::FAILURE,
+        WorkerKind::Fetch => fetch::main(),
         WorkerKind::Mind => mind::main(),
         WorkerKind::Exec => exec::main(),
     }
@@ -75,4 +78,12 @@ fn close_inherited() {
         // The one that listed the directory is closed already, which is the error that is passed over.
         let _ = nix::unistd::close(descriptor);
     }
+}
+
+/// Ends this process when its standard input does: the daemon holds the other end as long as it lives and wants the worker.
+fn end_with_the_daemon() {
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
 }
