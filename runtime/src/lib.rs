@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod intake;
 pub mod limits;
 pub mod message;
+pub mod publisher;
 pub mod source;
 pub mod spawn;
 pub mod task;

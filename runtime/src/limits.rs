@@ -64,3 +64,23 @@ pub const FETCH_NAME_BYTES: usize = 255;
 pub const FETCH_LINK_BYTES: usize = 4095;
 /// Longest URL or reference of a repository.
 pub const FETCH_URL_BYTES: usize = 2000;
+/// Lines of a recording that may wait for their commit.
+pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
+/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a terabyte.
+pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
+/// Connecting to a publisher or broker, before it counts as unreachable.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// First pause before a link is tried again; it doubles up to `RETRY_PAUSE_MAX`.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause: a publisher that is back is found within the 30 s of promise P04.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often the ZeroMQ worker says that it lives.
+pub const WORKER_PULSE: Duration = Duration::from_secs(5);
+/// Without a word for so long, the ZeroMQ worker is replaced.
+pub const WORKER_SILENCE: Duration = Duration::from_secs(30);
+/// Last words of a worker that are kept for the log.
+pub const WORKER_STDERR_BYTES: usize = 4 << 10;
+/// How long a link that was replaced is still listened to: a new subscription takes effect within it.
+pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
+/// How long the demonstration's publisher stays after its last message, so that it arrives.
+pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);

@@ -8,6 +8,8 @@ pub(crate) mod exec;
 pub(crate) mod fetch;
 pub(crate) mod frame;
 pub(crate) mod mind;
+pub(crate) mod publish_zmq;
+pub(crate) mod source_zmq;
 
 use std::io;
 use std::process::ExitCode;
@@ -62,7 +64,8 @@ impl FromStr for WorkerKind {
 pub fn main(kind: WorkerKind) -> ExitCode {
     close_inherited();
     match kind {
-        WorkerKind::SourceZmq | WorkerKind::PublishZmq => ExitCode::FAILURE,
+        WorkerKind::SourceZmq => source_zmq::main(),
+        WorkerKind::PublishZmq => publish_zmq::main(),
         WorkerKind::Fetch => fetch::main(),
         WorkerKind::Mind => mind::main(),
         WorkerKind::Exec => exec::main(),
