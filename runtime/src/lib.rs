@@ -23,6 +23,7 @@ pub mod limits;
 pub mod lock;
 pub mod message;
 pub mod progress;
+pub mod publisher;
 pub mod sink;
 pub mod source;
 pub mod spawn;

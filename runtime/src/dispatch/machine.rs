@@ -45,7 +45,7 @@ impl Progress {
             step: None,
             attempt: 1,
             failures: 0,
-            retries: limits::INFRASTRUCTURE_RETRIES,
+            retries: limits::INFRASTRUCTURE_RETRIES_DEFAULT,
             ended: None,
             ending: None,
             commit: None,

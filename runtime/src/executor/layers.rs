@@ -5,7 +5,10 @@
 
 use std::fmt;
 
+use landlock::RulesetStatus;
 use serde::{Deserialize, Serialize};
+
+use crate::worker::exec::landlock_domain;
 
 /// One layer between a task and the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,5 +90,39 @@ impl fmt::Display for Layers {
 
 /// Finds the layers of this machine; a few milliseconds.
 pub fn layers() -> Layers {
-    Layers { present: vec![Layer::ProcessGroup] }
+    let present = Layer::ALL.into_iter().filter(|layer| match layer {
+        Layer::ProcessGroup | Layer::Rlimits => true,
+        Layer::NoNewPrivileges => rustix::thread::no_new_privs().is_ok(),
+        Layer::Landlock => landlock_works(),
+        Layer::Bubblewrap => false,
+    });
+    Layers { present: present.collect() }
+}
+
+/// Tries it on a thread of its own, since there is no way out of a Landlock domain.
+fn landlock_works() -> bool {
+    let tried = std::thread::spawn(|| landlock_domain(&[])).join();
+    matches!(tried, Ok(Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_required_layer_that_is_missing_is_named() {
+        let layers = Layers { present: vec![Layer::ProcessGroup, Layer::Rlimits] };
+        assert_eq!(layers.check(&[Layer::Rlimits]), Ok(()));
+        let missing = layers.check(&[Layer::Rlimits, Layer::Landlock, Layer::Bubblewrap]);
+        assert_eq!(missing, Err(MissingLayers(vec![Layer::Landlock, Layer::Bubblewrap])));
+    }
+
+    #[test]
+    fn what_every_linux_has_is_found_and_what_is_not_used_is_not_said() {
+        let layers = layers();
+        assert_eq!(layers.check(&[Layer::ProcessGroup, Layer::Rlimits, Layer::NoNewPrivileges]), Ok(()));
+        assert!(layers.check(&[Layer::Bubblewrap]).is_err());
+        let later = std::fs::write(std::env::temp_dir().join("taskbot-layers-test"), b"");
+        assert!(later.is_ok(), "the trial must not confine this process: {later:?}");
+    }
 }

@@ -3,17 +3,22 @@
 //! Comes in: a configured endpoint, broker, file or standard input. Goes out: deliveries, each with the means to settle it.
 //! It never judges a message: bytes go on as they came, and only what was committed is acknowledged.
 
+mod archive;
+mod fedmsg;
+pub(crate) mod pause;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::class::ErrorClass;
 use crate::spawn::WorkerProgram;
+use fedmsg::Fedmsg;
 
 /// The bytes of one message as the transport handed them over, before any check.
 #[derive(Clone, Debug)]
@@ -169,7 +174,7 @@ impl SourceConfig {
 }
 
 /// Something to log and count about a source's link; messages are no events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SourceEvent {
     /// Linked to this endpoint.
     Connected {
@@ -290,6 +295,12 @@ pub async fn run_with(
     stop: CancellationToken,
     events: SourceEvents,
 ) -> Result<(), SourceError> {
-    let _ = (program, config, deliveries, stop, events);
-    Ok(())
+    match config {
+        SourceConfig::Fedmsg { name, endpoints, silence_seconds } => {
+            let silence = (silence_seconds > 0).then(|| Duration::from_secs(silence_seconds));
+            Fedmsg { program, name, deliveries, events }.run(endpoints, silence, stop).await
+        }
+        SourceConfig::Amqp { .. } => Err(SourceError::Config("not yet".to_owned())),
+        SourceConfig::Archive { name, path } => archive::run(name, path, deliveries, stop, events).await,
+    }
 }

@@ -4,8 +4,19 @@
 //! spoken its frames on standard input and output. Hostile bytes and C code live here, in a process with limits that can
 //! be thrown away; a worker never opens the store or the configuration, and ends when the daemon does.
 
+pub(crate) mod exec;
+pub(crate) mod fetch;
+pub(crate) mod frame;
+pub(crate) mod mind;
+pub(crate) mod publish_zmq;
+pub(crate) mod source_zmq;
+
+use std::io;
 use std::process::ExitCode;
 use std::str::FromStr;
+
+/// The hidden subcommand that the kind of worker follows.
+pub(crate) const WORKER_WORD: &str = "worker";
 
 /// What a worker process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +62,31 @@ impl FromStr for WorkerKind {
 
 /// Runs a worker to its end. `src/` calls it for `taskbot worker KIND`, before it does anything else.
 pub fn main(kind: WorkerKind) -> ExitCode {
+    close_inherited();
     match kind {
-        WorkerKind::SourceZmq
-        | WorkerKind::PublishZmq
-        | WorkerKind::Fetch
-        | WorkerKind::Mind
-        | WorkerKind::Exec => ExitCode::FAILURE,
+        WorkerKind::SourceZmq => source_zmq::main(),
+        WorkerKind::PublishZmq => publish_zmq::main(),
+        WorkerKind::Fetch => fetch::main(),
+        WorkerKind::Mind => mind::main(),
+        WorkerKind::Exec => exec::main(),
     }
+}
+
+/// Closes what leaked into this process beside the three standard descriptors: whoever started the daemon may have left some
+/// open for all its children. Called before anything is opened here, so no descriptor in use is among them.
+fn close_inherited() {
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<i32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // The one that listed the directory is closed already, which is the error that is passed over.
+        let _ = nix::unistd::close(descriptor);
+    }
+}
+
+/// Ends this process when its standard input does: the daemon holds the other end as long as it lives and wants the worker.
+fn end_with_the_daemon() {
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
 }

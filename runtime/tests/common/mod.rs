@@ -31,3 +31,23 @@ pub fn corpus() -> Option<PathBuf> {
     }
     folder
 }
+
+/// A Python with this package, in an environment of the tests' own that is made once.
+pub fn python(package: &str) -> Option<PathBuf> {
+    let folder: String = package.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{folder}"));
+    let python = folder.join("bin/python");
+    let done = folder.join("done");
+    let run = |program: &std::path::Path, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let made = done.exists()
+        || run("python3".as_ref(), &["-m", "venv", folder.to_str().unwrap()])
+            && run(&python, &["-m", "pip", "install", "--quiet", package])
+            && std::fs::write(&done, "").is_ok();
+    if !made {
+        skip("python", &format!("could not install {package} from the package index"));
+    }
+    made.then_some(python)
+}
