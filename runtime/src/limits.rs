@@ -100,8 +100,6 @@ pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
 pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
-/// Most files of one download.
-pub const DOWNLOAD_FILES: usize = 1_000;
 /// Between asking a command to end (SIGTERM) and killing it.
 pub const TERM_GRACE: Duration = Duration::from_secs(3);
 /// How long the processes of a command are killed again and again before they count as survivors.
@@ -156,3 +154,5 @@ pub const WORKER_STDERR_BYTES: usize = 4 << 10;
 pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
 /// How long the demonstration's publisher stays after its last message, so that it arrives.
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
+/// Most files of one download: the largest builds have some ten thousand packages.
+pub const DOWNLOAD_FILES: usize = 20_000;

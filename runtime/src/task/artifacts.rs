@@ -43,8 +43,8 @@ pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
             return index;
         }
     };
-    let (paths, stopped) = dir.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH);
-    index.left_out.extend(stopped);
+    let (paths, passed_over) = dir.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH);
+    index.left_out.extend(passed_over);
     let mut bytes_left = manifest.artifacts_max_bytes;
     for path in paths.iter().filter(|path| manifest.keep.is_match(path) || is_ours(path)) {
         match file(&dir, path, bytes_left) {

@@ -115,8 +115,8 @@ fn koji(base: &Path, build: &Nvr, arches: &[String], into: &Path) -> Result<Vec<
         Err(Refused::Missing) => return Err(not_found(&source)),
         Err(other) => return Err(DownloadError::Refused(format!("{}: {other}", source.display()))),
     };
-    let (paths, stopped) = dir.walk(limits::DOWNLOAD_FILES, limits::ARTIFACT_DEPTH);
-    if let Some(why) = stopped {
+    let (paths, passed_over) = dir.walk(limits::DOWNLOAD_FILES, limits::ARTIFACT_DEPTH);
+    if let Some(why) = passed_over.first() {
         return Err(DownloadError::Refused(format!("{}: {why}", source.display())));
     }
     let wanted = |path: &&PathBuf| {

@@ -137,13 +137,17 @@ impl LeftDir {
         Ok(rustix::fs::renameat(&self.dir, name, &to.dir, new_name)?)
     }
 
-    /// All entries below it that are no directories, as relative paths in order. Where it stops early it also says why: at
-    /// `max_entries` files and folders, and below `max_depth` folders.
-    pub(super) fn walk(&self, max_entries: usize, max_depth: usize) -> (Vec<PathBuf>, Option<String>) {
-        let mut walk = Walk { found: Vec::new(), entries_left: max_entries };
-        let stopped = walk.folder(self.dir.as_fd(), Path::new(""), max_depth).err();
+    /// All entries below it that are no directories, as relative paths in order; and what was not looked at: folders
+    /// deeper than `max_depth`, and everything beyond `max_entries` files and folders.
+    pub(super) fn walk(&self, max_entries: usize, max_depth: usize) -> (Vec<PathBuf>, Vec<String>) {
+        let mut walk = Walk { found: Vec::new(), passed_over: Vec::new(), entries_left: max_entries };
+        walk.folder(self.dir.as_fd(), Path::new(""), max_depth);
+        if walk.entries_left == 0 {
+            walk.passed_over
+                .push(format!("there are {max_entries} files and folders or more, others are passed over"));
+        }
         walk.found.sort();
-        (walk.found, stopped)
+        (walk.found, walk.passed_over)
     }
 }
 
@@ -168,32 +172,42 @@ fn split(relative: &Path) -> Result<(Vec<&OsStr>, &OsStr), Refused> {
 
 struct Walk {
     found: Vec<PathBuf>,
+    passed_over: Vec<String>,
     entries_left: usize,
 }
 
 impl Walk {
-    fn folder(&mut self, dir: BorrowedFd<'_>, below: &Path, depth_left: usize) -> Result<(), String> {
-        let said = |e: Errno| format!("{}: {}", below.display(), io::Error::from(e));
-        for entry in Dir::read_from(dir).map_err(said)? {
-            let entry = entry.map_err(said)?;
+    fn folder(&mut self, dir: BorrowedFd<'_>, below: &Path, depth_left: usize) {
+        let entries = match Dir::read_from(dir) {
+            Ok(entries) => entries,
+            Err(errno) => return self.passed_over.push(said(below, errno)),
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(errno) => return self.passed_over.push(said(below, errno)),
+            };
             let name: &CStr = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
+            if self.entries_left == 0 {
+                return;
+            }
+            self.entries_left -= 1;
             let path = below.join(OsStr::from_bytes(name.to_bytes()));
-            self.entries_left =
-                self.entries_left.checked_sub(1).ok_or("more files and folders than are looked at")?;
             match rustix::fs::openat(dir, name, OPEN | OFlags::DIRECTORY, Mode::empty()) {
-                Ok(folder) => {
-                    let depth_left = depth_left
-                        .checked_sub(1)
-                        .ok_or_else(|| format!("{}: folders are nested too deep", path.display()))?;
-                    self.folder(folder.as_fd(), &path, depth_left)?;
+                Ok(_) if depth_left == 0 => {
+                    self.passed_over.push(format!("{}: folders are nested too deep", path.display()));
                 }
+                Ok(folder) => self.folder(folder.as_fd(), &path, depth_left - 1),
                 // No folder, or one that may not be read: opening it later says which.
                 Err(_) => self.found.push(path),
             }
         }
-        Ok(())
     }
+}
+
+fn said(path: &Path, errno: Errno) -> String {
+    format!("{}: {}", path.display(), io::Error::from(errno))
 }

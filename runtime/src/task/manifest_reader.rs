@@ -496,3 +496,34 @@ fn is_package_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeSet;
+
+    use super::KEYS;
+
+    #[test]
+    fn the_documentation_has_exactly_the_keys_that_are_read() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tasks.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let table = page.split("## task.toml").nth(1).unwrap().split("\n## ").next().unwrap();
+        let documented: BTreeSet<String> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(key, _)| key.to_owned())
+            .collect();
+        let sections: Vec<&str> = KEYS.iter().map(|(name, _)| name.trim_end_matches(".*")).collect();
+        let read: BTreeSet<String> = KEYS
+            .iter()
+            .flat_map(|(section, keys)| {
+                keys.iter().map(move |key| {
+                    if section.is_empty() { (*key).to_owned() } else { format!("{section}.{key}") }
+                })
+            })
+            .filter(|key| !sections.contains(&key.as_str()) || key == "prepare.packages")
+            .collect();
+        assert_eq!(documented, read);
+    }
+}

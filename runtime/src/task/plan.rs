@@ -138,7 +138,8 @@ pub struct Plan {
 }
 
 impl Manifest {
-    /// What a run with these inputs does. Inputs are `(name, value as text)`: lists and records as JSON.
+    /// What a run with these inputs does. Inputs are `(name, value as text)`: a list as JSON, a record by
+    /// its identity.
     ///
     /// # Errors
     /// An input that is unknown, missing, not of its type, or unfit for an environment value.

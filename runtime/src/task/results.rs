@@ -129,9 +129,10 @@ impl Gathered<'_> {
         if self.manifest.results_from.is_empty() {
             return false;
         }
-        let (paths, _) = self.artifacts.as_ref().map_or((Vec::new(), None), |artifacts| {
-            artifacts.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH)
-        });
+        let paths = self
+            .artifacts
+            .as_ref()
+            .map_or(Vec::new(), |artifacts| artifacts.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH).0);
         let mut found = 0;
         for source in &self.manifest.results_from {
             if matches!(source, ResultSource::TapLog) {

@@ -1,0 +1,253 @@
+//! The standard tasks, run for real on the sample packages.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod task_run;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use task_run::{Run, find, outcomes, stdlib};
+use taskbot_runtime::class::ErrorClass;
+use taskbot_runtime::executor::Ended;
+use taskbot_runtime::task::download::{DownloadConfig, download};
+use taskbot_runtime::task::results::Collected;
+use taskbot_runtime::task::{Manifest, Outcome, artifacts, prepare, prepare_check, results};
+
+/// Whether a tool is there; where `TASKBOT_REQUIRE` names it, it must be.
+fn has(tool: &str) -> bool {
+    let there =
+        Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap().status.success();
+    let required =
+        std::env::var("TASKBOT_REQUIRE").is_ok_and(|tools| tools.split([',', ' ']).any(|t| t == tool));
+    assert!(there || !required, "TASKBOT_REQUIRE wants {tool}, it is not on this machine");
+    if !there {
+        // not `eprintln!`, which the test harness swallows
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: needs {tool}").unwrap();
+    }
+    there
+}
+
+/// Makes builds of the samples; without tools on the `PATH` these are tarballs.
+fn make_builds(base: &Path, path: &str) {
+    let samples = stdlib().join("samples");
+    let done = Command::new("/usr/bin/python3")
+        .arg(samples.join("make-builds/make-builds"))
+        .args([&samples, base])
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// All steps of a run of a standard task about a package.
+fn run(task: &str, package: &str, base: &Path) -> (Collected, Vec<String>) {
+    let run = Run::new(&stdlib().join("tasks").join(task));
+    let manifest = Manifest::read(&run.dirs.checkout).unwrap();
+    assert_eq!(manifest.check_inputs(&[("package".into(), "nvr".into())]), Vec::<String>::new());
+    let inputs = [("package".to_owned(), package.to_owned())];
+    let plan = manifest.plan(&inputs, &run.dirs, &Run::ids()).unwrap();
+    prepare_check(&plan).unwrap();
+    for command in &plan.prepare {
+        assert_eq!(run.execute(&plan, command), Ended::Exit(0), "{}", run.log());
+    }
+    let config = DownloadConfig { koji: Some(base.to_str().unwrap().to_owned()) };
+    for fetch in &plan.fetches {
+        assert!(!download(fetch, &run.dirs, &config).unwrap().is_empty());
+    }
+    let ended = run.execute(&plan, &plan.run);
+    let collected = results::collect(&manifest, &run.dirs, ended, &plan.subject);
+    let index = artifacts::index(&manifest, &run.dirs);
+    assert_eq!(collected.problems, Vec::<String>::new(), "{}", run.log());
+    assert_eq!(index.left_out, Vec::<String>::new());
+    (collected, index.kept.into_iter().map(|artifact| artifact.path).collect())
+}
+
+fn assert_the_known_defects(collected: &Collected, kept: &[String]) {
+    let summary = find(&collected.results, "dist.static-analysis");
+    assert_eq!(summary.outcome, Outcome::Failed);
+    assert_eq!(summary.item, "hello-leak-1.0-1.fc40");
+    assert_eq!(summary.item_type, "koji_build");
+    assert_eq!(summary.note, "2 findings in 1 C files");
+    assert_eq!(summary.artifacts, ["gcc-diagnostics.json"]);
+    assert_eq!(kept, ["gcc-diagnostics.json"]);
+    for (kind, line) in [("double-free", 30), ("null-dereference", 38)] {
+        let finding = find(&collected.results, &format!("dist.static-analysis.{kind}"));
+        assert_eq!(finding.outcome, Outcome::Failed);
+        assert_eq!(finding.data["line"], line);
+        assert_eq!(finding.data["file"], "hello-leak-1.0/hello.c");
+        assert!(finding.note.starts_with(&format!("hello-leak-1.0/hello.c:{line}: ")), "{}", finding.note);
+    }
+    assert_eq!(collected.results.len(), 3);
+}
+
+#[test]
+fn static_analysis_finds_the_known_defects_in_a_source_package() {
+    if !has("rpmbuild") || !has("rpm2cpio") {
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    make_builds(base.path(), "/usr/bin:/bin");
+    assert!(base.path().join("hello-leak/1.0/1.fc40/src/hello-leak-1.0-1.fc40.src.rpm").exists());
+    let (collected, kept) = run("static-analysis", "hello-leak-1.0-1.fc40", base.path());
+    assert_the_known_defects(&collected, &kept);
+}
+
+#[test]
+fn static_analysis_finds_the_known_defects_in_a_tarball() {
+    let base = tempfile::tempdir().unwrap();
+    make_builds(base.path(), "/nowhere");
+    assert!(base.path().join("hello-leak/1.0/1.fc40/src/hello-leak-1.0.tar.gz").exists());
+    let (collected, kept) = run("static-analysis", "hello-leak-1.0-1.fc40", base.path());
+    assert_the_known_defects(&collected, &kept);
+}
+
+#[test]
+fn static_analysis_finds_the_known_defects_in_an_unpacked_tree() {
+    let base = tempfile::tempdir().unwrap();
+    let src = base.path().join("hello-leak/1.0/1.fc40/src/hello-leak-1.0");
+    fs::create_dir_all(&src).unwrap();
+    for file in ["hello.c", "greeting.h"] {
+        fs::copy(stdlib().join("samples/hello-leak/hello-leak-1.0").join(file), src.join(file)).unwrap();
+    }
+    let (collected, kept) = run("static-analysis", "hello-leak-1.0-1.fc40", base.path());
+    assert_the_known_defects(&collected, &kept);
+}
+
+#[test]
+fn static_analysis_passes_a_clean_package_and_has_nothing_to_say_about_python() {
+    let base = tempfile::tempdir().unwrap();
+    make_builds(base.path(), "/nowhere");
+    let (collected, _) = run("static-analysis", "hello-clean-1.2-1.fc40", base.path());
+    assert_eq!(outcomes(&collected.results), [("dist.static-analysis", Outcome::Passed)]);
+    let (collected, _) = run("static-analysis", "python-hello-2.1-1.fc40", base.path());
+    assert_eq!(outcomes(&collected.results), [("dist.static-analysis", Outcome::Info)]);
+    assert_eq!(collected.results[0].note, "no C sources");
+}
+
+#[test]
+fn static_analysis_does_not_call_good_what_it_could_not_analyse() {
+    let base = tempfile::tempdir().unwrap();
+    let src = base.path().join("lib/1/1/src/lib");
+    fs::create_dir_all(&src).unwrap();
+    fs::write(src.join("lib.c"), "#include <no/such/header.h>\nint lib(void) { return 0; }\n").unwrap();
+    let (collected, _) = run("static-analysis", "lib-1-1", base.path());
+    assert_eq!(outcomes(&collected.results), [("dist.static-analysis", Outcome::NeedsInspection)]);
+    let reason = collected.results[0].data["not_analysed"]["lib/lib.c"].as_str().unwrap();
+    assert!(reason.contains("no/such/header.h"), "{reason}");
+}
+
+#[test]
+fn static_analysis_of_a_hostile_tarball_writes_nowhere_else() {
+    let base = tempfile::tempdir().unwrap();
+    let src = base.path().join("evil/1/1/src");
+    fs::create_dir_all(&src).unwrap();
+    let outside = base.path().join("outside.c");
+    let make = "import io, sys, tarfile\n\
+        archive = tarfile.open(sys.argv[1], 'w')\n\
+        member = tarfile.TarInfo(sys.argv[2])\n\
+        member.size = 6\n\
+        archive.addfile(member, io.BytesIO(b'int x;'))\n\
+        archive.close()\n";
+    let climbing = format!("{}/{}", "../".repeat(20), outside.display());
+    // an absolute name is unpacked below the tree like any other, one that climbs out of it is refused
+    let names = [(outside.to_str().unwrap(), Outcome::Passed), (&climbing, Outcome::NeedsInspection)];
+    for (name, outcome) in names {
+        let tarball = src.join("evil.tar");
+        let made =
+            Command::new("/usr/bin/python3").args(["-c", make]).arg(&tarball).arg(name).status().unwrap();
+        assert!(made.success());
+        let (collected, _) = run("static-analysis", "evil-1-1", base.path());
+        assert!(!outside.exists());
+        assert_eq!(outcomes(&collected.results), [("dist.static-analysis", outcome)]);
+    }
+}
+
+#[test]
+fn a_task_that_breaks_gives_no_verdict() {
+    if !has("rpmlint") {
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    fs::create_dir_all(base.path().join("empty/1/1/x86_64")).unwrap();
+    fs::write(base.path().join("empty/1/1/x86_64/readme"), "no package here").unwrap();
+    let (collected, _) = run("rpmlint", "empty-1-1", base.path());
+    assert_eq!(outcomes(&collected.results), [("dist.rpmlint", Outcome::NeedsInspection)]);
+}
+
+#[test]
+fn rpmlint_reports_errors_of_real_packages() {
+    if !has("rpmbuild") || !has("rpmlint") {
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    make_builds(base.path(), "/usr/bin:/bin");
+    let (collected, kept) = run("rpmlint", "hello-leak-1.0-1.fc40", base.path());
+    let result = find(&collected.results, "dist.rpmlint");
+    assert_eq!((result.outcome, result.item.as_str()), (Outcome::Failed, "hello-leak-1.0-1.fc40"));
+    assert!(result.note.starts_with("2 errors, "), "{}", result.note);
+    assert_eq!(result.data["errors"], 2);
+    assert_eq!(kept, ["rpmlint.log"]);
+    let findings = result.data["findings"].as_array().unwrap();
+    let no_changelog = findings.iter().filter(|finding| finding["tag"] == "no-changelogname-tag");
+    assert_eq!(no_changelog.map(|finding| finding["severity"].clone()).collect::<Vec<_>>(), ["E", "E"]);
+
+    let (collected, _) = run("rpmlint", "python-hello-2.1-1.fc40", base.path());
+    let result = find(&collected.results, "dist.rpmlint");
+    assert_eq!(result.outcome, Outcome::Passed, "{result:#?}");
+    assert!(result.note.starts_with("0 errors, "), "{}", result.note);
+}
+
+#[test]
+fn rpmlint_reads_a_spec_where_there_is_no_package() {
+    if !has("rpmlint") {
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    make_builds(base.path(), "/nowhere");
+    let (collected, _) = run("rpmlint", "hello-clean-1.2-1.fc40", base.path());
+    assert_eq!(outcomes(&collected.results), [("dist.rpmlint", Outcome::Passed)]);
+}
+
+#[test]
+fn tasks_that_are_only_declared_end_as_permanent_infrastructure_errors() {
+    type Inputs = &'static [(&'static str, &'static str)];
+    let declared: [(&str, Inputs, &str); 6] = [
+        ("depcheck", &[("update", "update")], "libsolv"),
+        ("upgradepath", &[("update", "update")], "repositories of all supported releases"),
+        ("kernel-tests", &[("package", "nvr"), ("arch", "arch")], "virtual machine"),
+        ("build-test-iso", &[("package", "nvr")], "lorax"),
+        ("install-tests", &[("iso", "iso")], "blank disk"),
+        ("upgrade-tests", &[("package", "nvr"), ("config", "upgrade-config")], "base image"),
+    ];
+    for (task, inputs, needs) in declared {
+        let run = Run::new(&stdlib().join("tasks").join(task));
+        let manifest = Manifest::read(&run.dirs.checkout).unwrap();
+        let types: Vec<_> = inputs.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        assert_eq!(manifest.check_inputs(&types), Vec::<String>::new(), "{task}");
+        let value = |kind: &str| if kind == "arch" { "x86_64" } else { "kernel-6.9.5-200.fc40" };
+        let values: Vec<_> = inputs.iter().map(|(n, t)| ((*n).to_owned(), value(t).to_owned())).collect();
+        let plan = manifest.plan(&values, &run.dirs, &Run::ids()).unwrap();
+        let ended = run.execute(&plan, &plan.prepare[0]);
+        let failure = prepare::failure(ended, &run.dirs.log_file).unwrap();
+        assert_eq!(failure.class, ErrorClass::Permanent, "{task}");
+        assert!(failure.message.starts_with("not available on this machine: needs "), "{}", failure.message);
+        assert!(failure.message.contains(needs), "{}", failure.message);
+    }
+}
+
+#[test]
+fn every_standard_task_has_a_sound_manifest() {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(stdlib().join("tasks")).unwrap() {
+        let path = entry.unwrap().path();
+        let manifest = Manifest::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(manifest.name, path.file_name().unwrap().to_str().unwrap());
+        assert!(manifest.testcases.contains(&manifest.full_name()), "{}", manifest.name);
+        names.push(manifest.name);
+    }
+    assert_eq!(names.len(), 8);
+}
