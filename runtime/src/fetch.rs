@@ -3,8 +3,20 @@
 //! Comes in: a URL, a pinned commit and an empty directory. Goes out: the files of that commit, or a classed error. It never
 //! runs hooks, filters or submodules, and never outlives its deadline.
 
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::class::ErrorClass;
+use crate::limits;
+use crate::spawn::WorkerProgram;
+use crate::worker::WorkerKind;
+use crate::worker::fetch::{FetchAnswer, FetchOrder};
+use crate::worker::frame::{Frame, FrameKind};
 
 /// A pinned checkout to make.
 #[derive(Clone, Debug)]
@@ -17,4 +29,182 @@ pub struct FetchRequest {
     pub into: PathBuf,
     /// After this long the worker is killed.
     pub deadline: Duration,
+}
+
+/// Why a repository could not be fetched.
+#[derive(Debug)]
+pub enum FetchError {
+    /// The request is refused before anything is contacted: URL, commit or directory.
+    Request(String),
+    /// The server, the network or this machine failed; trying again can help.
+    Unreachable(String),
+    /// The repository does not hold the commit or reference.
+    NotFound(String),
+    /// The commit's files are refused: hostile names, links that leave the tree, too many or too large.
+    Refused(String),
+    /// Killed at its deadline.
+    TimedOut(Duration),
+    /// The run was cancelled.
+    Cancelled,
+}
+
+impl FetchError {
+    /// Whether trying again can help.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Request(_) | Self::NotFound(_) | Self::Refused(_) => ErrorClass::Permanent,
+            Self::Unreachable(_) | Self::TimedOut(_) | Self::Cancelled => ErrorClass::Transient,
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(why) => write!(f, "cannot fetch: {why}"),
+            Self::Unreachable(why) => write!(f, "the repository could not be reached: {why}"),
+            Self::NotFound(why) => write!(f, "{why}; was it pushed, and is it the right repository?"),
+            Self::Refused(why) => write!(f, "the repository's files are refused: {why}"),
+            Self::TimedOut(after) => write!(f, "fetching was stopped after {} s", after.as_secs()),
+            Self::Cancelled => f.write_str("fetching was cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+/// Fetches one commit and writes its files to `into`, which stays absent or empty on failure.
+///
+/// # Errors
+/// `FetchError`; its `class` says whether trying again can help.
+pub async fn checkout(request: FetchRequest, cancel: &CancellationToken) -> Result<(), FetchError> {
+    checkout_with(&WorkerProgram::current(), request, cancel).await
+}
+
+/// `checkout` through another worker program; for tests.
+///
+/// # Errors
+/// As `checkout`.
+pub async fn checkout_with(
+    program: &WorkerProgram,
+    request: FetchRequest,
+    cancel: &CancellationToken,
+) -> Result<(), FetchError> {
+    check_url(&request.url)?;
+    if !is_commit(&request.commit) {
+        return Err(FetchError::Request(format!("`{}` is not a full commit id", request.commit)));
+    }
+    let into = std::path::absolute(&request.into).map_err(unwritable)?;
+    let (Some(beside), Some(_)) = (into.parent(), into.file_name()) else {
+        return Err(FetchError::Request(format!("{} is no directory to make", into.display())));
+    };
+    if std::fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(FetchError::Request(format!("{} is not empty", into.display())));
+    }
+    let room = tempfile::Builder::new().prefix(".fetch-").tempdir_in(beside).map_err(unwritable)?;
+    let (bare, files) = (room.path().join("bare"), room.path().join("files"));
+    for dir in [&bare, &files] {
+        std::fs::create_dir(dir).map_err(unwritable)?;
+    }
+    let order = FetchOrder::Checkout { url: request.url, commit: request.commit, bare, files: files.clone() };
+    order_worker(program, &order, request.deadline, cancel).await?;
+    std::fs::rename(&files, &into).map_err(unwritable)
+}
+
+fn unwritable(error: io::Error) -> FetchError {
+    FetchError::Unreachable(format!("cannot write the checkout: {error}"))
+}
+
+/// The full commit id that a branch, tag or (without a name) the default branch stands for now.
+///
+/// # Errors
+/// `FetchError`; its `class` says whether trying again can help.
+pub async fn resolve(url: &str, reference: Option<&str>, deadline: Duration) -> Result<String, FetchError> {
+    resolve_with(&WorkerProgram::current(), url, reference, deadline).await
+}
+
+/// `resolve` through another worker program; for tests.
+///
+/// # Errors
+/// As `resolve`.
+pub async fn resolve_with(
+    program: &WorkerProgram,
+    url: &str,
+    reference: Option<&str>,
+    deadline: Duration,
+) -> Result<String, FetchError> {
+    check_url(url)?;
+    match reference {
+        Some(commit) if is_commit(commit) => return Ok(commit.to_owned()),
+        Some(name) if name.is_empty() || name.len() > limits::FETCH_URL_BYTES => {
+            return Err(FetchError::Request("a reference without or with far too long a name".to_owned()));
+        }
+        _ => {}
+    }
+    let order = FetchOrder::Resolve { url: url.to_owned(), reference: reference.map(str::to_owned) };
+    order_worker(program, &order, deadline, &CancellationToken::new()).await
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// `https://`, `file:///` or an absolute path; no other transport is ever asked.
+fn check_url(url: &str) -> Result<(), FetchError> {
+    let refuse = |why: &str| Err(FetchError::Request(format!("the URL `{}` {why}", without_user(url))));
+    if url.len() > limits::FETCH_URL_BYTES || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return refuse("is too long or holds spaces or control characters");
+    }
+    let known = url.starts_with("https://") || url.starts_with("file:///") || url.starts_with('/');
+    if known { Ok(()) } else { refuse("is neither https://, file:/// nor an absolute path") }
+}
+
+/// A URL to show: what stands before an `@` may be a password.
+fn without_user(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, host)) => format!("{scheme}://***@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+/// Has a new worker do one thing, and kills it at the deadline. It has no children.
+async fn order_worker(
+    program: &WorkerProgram,
+    order: &FetchOrder,
+    deadline: Duration,
+    cancel: &CancellationToken,
+) -> Result<String, FetchError> {
+    let work = async {
+        let mut command = program.command(WorkerKind::Fetch);
+        let mut worker = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let (Some(mut orders), Some(mut answers)) = (worker.stdin.take(), worker.stdout.take()) else {
+            return Err(io::Error::other("a worker without its pipes"));
+        };
+        Frame::json(FrameKind::Request, order)?.send(&mut orders).await?;
+        let answer = Frame::receive(&mut answers).await?;
+        let status = worker.wait().await?;
+        match answer {
+            Some(frame) => frame.parse(FrameKind::Answer),
+            None => Err(io::Error::other(format!(
+                "the fetch worker ended early ({status}); is the repository too large?"
+            ))),
+        }
+    };
+    // Dropping `work` kills the worker.
+    let answer = tokio::select! {
+        answer = work => answer.map_err(|error| FetchError::Unreachable(error.to_string()))?,
+        () = tokio::time::sleep(deadline) => return Err(FetchError::TimedOut(deadline)),
+        () = cancel.cancelled() => return Err(FetchError::Cancelled),
+    };
+    match answer {
+        FetchAnswer::Done(commit, left_out) => {
+            for what in left_out {
+                tracing::warn!(%what, "left out of a checkout");
+            }
+            Ok(commit)
+        }
+        FetchAnswer::Unreachable(why) => Err(FetchError::Unreachable(why)),
+        FetchAnswer::NotFound(why) => Err(FetchError::NotFound(why)),
+        FetchAnswer::Refused(why) => Err(FetchError::Refused(why)),
+    }
 }

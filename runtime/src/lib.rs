@@ -7,10 +7,29 @@
 //! The pipeline reads from top to bottom in `daemon`; each station is a module with one public function.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod class;
+pub mod config;
+pub mod daemon;
+pub mod dispatch;
+pub mod effect;
 pub mod executor;
+pub mod facts;
 pub mod fetch;
+pub mod generation;
+pub mod inbox;
+pub mod intake;
 pub mod limits;
+pub mod lock;
 pub mod message;
+pub mod progress;
+pub mod publisher;
+pub mod sink;
 pub mod source;
+pub mod spawn;
+mod steer;
+pub mod steps;
+pub mod store;
+pub mod supply;
 pub mod task;
+pub mod worker;

@@ -20,6 +20,46 @@ pub const DELIVERIES_IN_FLIGHT: usize = 256;
 pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 /// Output of a task that is kept; what is beyond is counted and cut.
 pub const TASK_LOG_BYTES: u64 = 16 << 20;
+/// Messages that an AMQP broker may send ahead of acknowledgements: one group commit.
+pub const AMQP_PREFETCH: u16 = 100;
+/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a minute.
+pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
+/// Standard input of a command: a fact's key; it has to fit into one pipe buffer.
+pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
+/// Longest topic or message id: the longest seen are below 200.
+pub const TOPIC_BYTES: usize = 1000;
+/// Longest reason that is kept for a quarantined message: a few lines.
+pub const REASON_CHARS: usize = 300;
+/// Attempts that a stopping or crashing daemon may cut off before the run is given up: it may be the run that crashes it.
+pub const RUN_RESTARTS: u32 = 10;
+/// Wait before the second attempt of anything; doubled with each further one.
+pub const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait between two attempts: a provider that is back is noticed within this time.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
+/// Jobs waiting for the store's writer: beyond it callers wait, which is the back-pressure of the disk.
+pub const STORE_JOBS_WAITING: usize = 256;
+/// Runs at once where the configuration says nothing.
+pub const RUNS_PARALLEL_DEFAULT: usize = 2;
+/// Questions that are put to fact providers at once.
+pub const FACT_QUESTIONS_PARALLEL: usize = 8;
+/// How long an answer of a fact provider is used, where the configuration says nothing.
+pub const FACT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// Shortest time that an answer is used: it must outlive the judging that asked for it.
+pub const FACT_LIFETIME_LEAST: Duration = Duration::from_secs(10);
+/// How long one call of a fact command may take, where the configuration says nothing.
+pub const FACT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a decision waits for a failing provider before it is called undecided, where the configuration says nothing.
+pub const FACT_DEADLINE: Duration = Duration::from_secs(3600);
+/// Parcels of the outbox that are read at once.
+pub const PARCELS_AT_ONCE: usize = 32;
+/// Largest answer of a fact command.
+pub const FACT_ANSWER_BYTES: usize = 1 << 20;
+/// How long a stopping daemon waits for commands to end: the promise P20.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+/// Resolving a branch or tag to a commit.
+pub const RESOLVE_DEADLINE: Duration = Duration::from_secs(60);
+/// Observers that do not listen lose progress beyond this many events; nothing durable depends on them.
+pub const PROGRESS_WAITING: usize = 1024;
 /// Largest `task.toml`: real ones stay under 4 KiB.
 pub const MANIFEST_BYTES: u64 = 256 << 10;
 /// Value of one input: the kernel takes 128 KiB for one environment string.
@@ -64,5 +104,59 @@ pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
 pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
+/// Between asking a command to end (SIGTERM) and killing it.
+pub const TERM_GRACE: Duration = Duration::from_secs(3);
+/// How long the processes of a command are killed again and again before they count as survivors.
+pub const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long output is read after a command and all its processes ended: only survivors can still hold the pipe.
+pub const OUTPUT_LINGER: Duration = Duration::from_secs(2);
+/// Processor time of one process of a task.
+pub const TASK_CPU_SECONDS: u64 = 4 * 3600;
+/// Address space of one process of a task; compilers with sanitizers need most of it, and only reserve it.
+pub const TASK_ADDRESS_SPACE_BYTES: u64 = 16 << 30;
+/// Largest file that a task may write: a DVD image.
+pub const TASK_FILE_BYTES: u64 = 10 << 30;
+/// Processes of the user that tasks run as, all tasks together.
+pub const TASK_PROCESSES: u64 = 4096;
+/// Open files of one process of a task.
+pub const TASK_OPEN_FILES: u64 = 1024;
+/// Address space of the fetch worker: libgit2 maps pack files in windows of 1 GiB.
+pub const FETCH_ADDRESS_SPACE_BYTES: u64 = 6 << 30;
+/// Largest file that the fetch worker may write, a pack of the repository's objects.
+pub const FETCH_FILE_BYTES: u64 = 1 << 30;
+/// Objects in what a server sends: the Linux kernel has some 10 million, a task's repository some thousands.
+pub const FETCH_OBJECTS: usize = 2_000_000;
+/// Files, directories and links of a task's repository.
+pub const FETCH_ENTRIES: usize = 20_000;
+/// Directories in directories of a task's repository.
+pub const FETCH_DEPTH: usize = 64;
+/// All files of a task's repository together.
+pub const FETCH_TREE_BYTES: u64 = 512 << 20;
+/// Longest file name that Linux file systems take.
+pub const FETCH_NAME_BYTES: usize = 255;
+/// Longest target of a symbolic link (Linux: PATH_MAX).
+pub const FETCH_LINK_BYTES: usize = 4095;
+/// Longest URL or reference of a repository.
+pub const FETCH_URL_BYTES: usize = 2000;
+/// Lines of a recording that may wait for their commit.
+pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
+/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a terabyte.
+pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
+/// Connecting to a publisher or broker, before it counts as unreachable.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// First pause before a link is tried again; it doubles up to `RETRY_PAUSE_MAX`.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause: a publisher that is back is found within the 30 s of promise P04.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often the ZeroMQ worker says that it lives.
+pub const WORKER_PULSE: Duration = Duration::from_secs(5);
+/// Without a word for so long, the ZeroMQ worker is replaced.
+pub const WORKER_SILENCE: Duration = Duration::from_secs(30);
+/// Last words of a worker that are kept for the log.
+pub const WORKER_STDERR_BYTES: usize = 4 << 10;
+/// How long a link that was replaced is still listened to: a new subscription takes effect within it.
+pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
+/// How long the demonstration's publisher stays after its last message, so that it arrives.
+pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
 /// Most files of one download: the largest builds have some ten thousand packages.
 pub const DOWNLOAD_FILES: usize = 20_000;

@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod common;
+mod task_run;
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Run, find, outcomes, stdlib};
+use task_run::{Run, find, outcomes, stdlib};
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::download::{DownloadConfig, download};

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod task_run;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use common::Run;
+use task_run::Run;
 use taskbot_graph::Nvr;
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::task::PlannedFetch;

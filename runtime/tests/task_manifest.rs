@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod common;
+mod task_run;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::Run;
+use task_run::Run;
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::task::manifest::{Destructive, EnvironmentKind, Network};
 use taskbot_runtime::task::plan::FetchWhat;

@@ -2,15 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod common;
+mod task_run;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Run, find, outcomes};
 use proptest::prelude::*;
+use task_run::{Run, find, outcomes};
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::Manifest;
 use taskbot_runtime::task::Outcome::{Failed, Info, NeedsInspection, Passed};

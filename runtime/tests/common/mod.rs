@@ -1,82 +1,53 @@
-//! A run of a task in a temporary directory, without the daemon.
+//! What the tests of the edges share: the worker program, and a loud word where something is missing.
+//!
+//! Tests that need what a machine may lack say so and end; naming it in `TASKBOT_REQUIRE` (words with commas) makes that a failure.
+#![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "tests, each of which uses a part of it")]
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-#![allow(dead_code, reason = "each test file uses its part")]
+use std::io::Write;
+use std::path::PathBuf;
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use taskbot_runtime::spawn::WorkerProgram;
 
-use taskbot_runtime::executor::Ended;
-use taskbot_runtime::task::results::{self, Collected};
-use taskbot_runtime::task::{Manifest, Outcome, Plan, PlannedCommand, RunDirs, RunIds, Subject, TaskResult};
-
-/// Directories of one run; gone with the value.
-pub struct Run {
-    pub dirs: RunDirs,
-    pub root: tempfile::TempDir,
+/// The worker program that cargo builds beside the tests: `examples/worker.rs`.
+pub fn worker() -> WorkerProgram {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/worker");
+    assert!(program.is_file(), "first run: cargo build -p taskbot-runtime --example worker");
+    WorkerProgram::at(program)
 }
 
-impl Run {
-    pub fn new(checkout: &Path) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let sub = |name: &str| root.path().join(name);
-        let dirs = RunDirs {
-            work: sub("work"),
-            checkout: checkout.to_owned(),
-            fetched: sub("fetched"),
-            artifacts: sub("artifacts"),
-            results_file: sub("out/results"),
-            event_file: sub("event.json"),
-            log_file: sub("log"),
-        };
-        for dir in [&dirs.work, &dirs.fetched, &dirs.artifacts, &sub("out")] {
-            fs::create_dir(dir).unwrap();
-        }
-        Self { dirs, root }
-    }
-
-    pub fn ids() -> RunIds {
-        RunIds { run: "r1".into(), attempt: 1, deadline: SystemTime::now() + Duration::from_secs(600) }
-    }
-
-    /// Runs a planned command as it is planned; its output goes to the log.
-    pub fn execute(&self, plan: &Plan, command: &PlannedCommand) -> Ended {
-        let log = File::options().create(true).append(true).open(&self.dirs.log_file).unwrap();
-        let status = Command::new(&command.argv[0])
-            .args(&command.argv[1..])
-            .current_dir(&plan.dir)
-            .env_clear()
-            .envs(&plan.env)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .status()
-            .unwrap();
-        Ended::Exit(status.code().unwrap())
-    }
-
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.dirs.log_file).unwrap_or_default()
-    }
-
-    pub fn collect(&self, manifest: &Manifest, ended: Ended) -> Collected {
-        let subject = Subject { item: "bash-5.2-1.fc40".into(), item_type: "koji_build".into() };
-        results::collect(manifest, &self.dirs, ended, &subject)
-    }
+/// Says that a test was skipped, past the capture of test output; fails where the lack is not allowed.
+pub fn skip(need: &str, how: &str) {
+    let required = std::env::var("TASKBOT_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|word| word == need), "TASKBOT_REQUIRE names {need}, but: {how}");
+    let _ = writeln!(std::io::stderr(), "skipped: needs {need} ({how})");
 }
 
-pub fn find<'a>(results: &'a [TaskResult], testcase: &str) -> &'a TaskResult {
-    let found: Vec<_> = results.iter().filter(|result| result.testcase == testcase).collect();
-    assert_eq!(found.len(), 1, "{testcase} in {results:#?}");
-    found[0]
+/// The folder of real messages.
+pub fn corpus() -> Option<PathBuf> {
+    let folder = std::env::var_os("TASKBOT_CORPUS").map(PathBuf::from);
+    if folder.is_none() {
+        skip("corpus", "set TASKBOT_CORPUS to the folder of recorded messages");
+    }
+    folder
 }
 
-pub fn outcomes(results: &[TaskResult]) -> Vec<(&str, Outcome)> {
-    results.iter().map(|result| (result.testcase.as_str(), result.outcome)).collect()
-}
-
-pub fn stdlib() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib").canonicalize().unwrap()
+/// A Python with this package, in an environment of the tests' own that is made once.
+pub fn python(package: &str) -> Option<PathBuf> {
+    let folder: String = package.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{folder}"));
+    let python = folder.join("bin/python");
+    let done = folder.join("done");
+    let run = |program: &std::path::Path, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let made = done.exists()
+        || run("python3".as_ref(), &["-m", "venv", folder.to_str().unwrap()])
+            && run(&python, &["-m", "pip", "install", "--quiet", package])
+            && std::fs::write(&done, "").is_ok();
+    if !made {
+        skip("python", &format!("could not install {package} from the package index"));
+    }
+    made.then_some(python)
 }

@@ -1,0 +1,27 @@
+//! A generation: one loaded rule set, by which a message is judged as a whole.
+//!
+//! Comes in: an artifact's bytes. Goes out: a shared, immutable rule set with its hash. A reload replaces the current one
+//! between two messages; what was parked is judged on by the generation that parked it.
+
+use std::sync::Arc;
+
+use taskbot_graph::{Graph, LoadError};
+
+/// A loaded rule set.
+#[derive(Debug)]
+pub struct Generation {
+    /// What decisions are recorded under.
+    pub hash: String,
+    /// The rules.
+    pub graph: Graph,
+    /// The bytes that it was loaded from.
+    pub artifact: Arc<[u8]>,
+}
+
+impl Generation {
+    /// Reads and validates an artifact.
+    pub fn load(artifact: &[u8]) -> Result<Self, LoadError> {
+        let graph = Graph::from_bytes(artifact)?;
+        Ok(Self { hash: graph.hash(), graph, artifact: artifact.into() })
+    }
+}

@@ -1,0 +1,165 @@
+//! The inbox: from deliveries to durable decisions.
+//!
+//! Comes in: deliveries of all sources, in the order of their arrival. Goes out: for each delivery one fate, committed before
+//! its source is told: verify -> limit -> match -> one transaction (message, decision, runs by unique key). What waits
+//! together is committed together. It never runs anything, and one bad message never stops the next.
+
+use std::sync::Arc;
+
+use taskbot_graph::{Judgement, TopicFilter, judge};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::{self, Arrival, Decision, Fate, KnownFacts, RecordedFact};
+use crate::effect::{Effects, Timestamp};
+use crate::generation::Generation;
+use crate::intake::{self, IntakeLimits};
+use crate::limits;
+use crate::progress::Observer;
+use crate::source::{Delivery, Settled};
+use crate::store::{Store, StoreError};
+
+/// What the inbox needs.
+#[derive(Debug)]
+pub struct Inbox<E> {
+    /// The world.
+    pub effects: E,
+    /// Where known facts are.
+    pub store: Store,
+    /// Which topics are ours.
+    pub filter: TopicFilter,
+    /// Limits of a message.
+    pub limits: IntakeLimits,
+    /// The current rule set.
+    pub generation: watch::Receiver<Arc<Generation>>,
+    /// Told of each message.
+    pub observer: Observer,
+    /// Wakes dispatch.
+    pub new_runs: Arc<Notify>,
+    /// Wakes the asking of facts.
+    pub new_questions: Arc<Notify>,
+}
+
+/// Takes deliveries until all sources are gone or the daemon stops. What is not committed then goes back to its source.
+pub async fn serve<E: Effects>(
+    inbox: Inbox<E>,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let mut batch = Vec::with_capacity(limits::GROUP_COMMIT_MESSAGES);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            count = deliveries.recv_many(&mut batch, limits::GROUP_COMMIT_MESSAGES) => {
+                if count == 0 {
+                    return Ok(());
+                }
+            }
+        }
+        inbox.take(batch.drain(..)).await?;
+    }
+}
+
+impl<E: Effects> Inbox<E> {
+    /// Judges and commits a batch, then settles it.
+    async fn take(&self, batch: impl Iterator<Item = Delivery>) -> Result<(), StoreError> {
+        // One generation for the whole batch: a reload takes effect between two of them.
+        let generation = Arc::clone(&self.generation.borrow());
+        let mut arrivals = Vec::new();
+        let mut settles: Vec<oneshot::Sender<Settled>> = Vec::new();
+        for delivery in batch {
+            arrivals.push(self.arrival(&generation, delivery.wire, delivery.source).await?);
+            settles.push(delivery.settle);
+        }
+        let admitted = self.effects.admit(arrivals).await?;
+        for settle in settles {
+            // A source without acknowledgement has dropped the other end.
+            let _ = settle.send(Settled::Committed);
+        }
+        for one in &admitted {
+            self.observer.admitted(one);
+            if !one.new_runs.is_empty() {
+                self.new_runs.notify_one();
+            }
+            if one.parked > 0 {
+                self.new_questions.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    async fn arrival(
+        &self,
+        generation: &Generation,
+        wire: crate::source::Wire,
+        source: String,
+    ) -> Result<Arrival, StoreError> {
+        let received_at = self.effects.now();
+        let fate = match intake::accept(wire, &source, &self.limits) {
+            Err(quarantine) => Fate::Unreadable(quarantine),
+            Ok(message) => match self.filter.strip(message.topic.expose()) {
+                None => Fate::OtherEnvironment,
+                Some(topic) => {
+                    let decision = decide(&self.store, generation, topic, &message.body, received_at).await?;
+                    if decision.events.is_empty() && decision.refused.is_empty() {
+                        Fate::NoEvent
+                    } else {
+                        Fate::Judged { message, decision }
+                    }
+                }
+            },
+        };
+        Ok(Arrival { received_at, source, fate })
+    }
+}
+
+/// Judges a message with the facts that are known, looking up only those that still matter.
+pub async fn decide(
+    store: &Store,
+    generation: &Generation,
+    topic: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Decision, StoreError> {
+    let graph = &generation.graph;
+    let mut known = KnownFacts::default();
+    let judgement = loop {
+        let judgement = judge(graph, topic, body, &known.answers);
+        let wanted = unknown(&judgement, &known);
+        if wanted.is_empty() {
+            break judgement;
+        }
+        let found = store.answers(wanted, now).await?;
+        let before = known.answers.len();
+        for (key, stored) in found {
+            let answer = match &stored {
+                None => taskbot_graph::Answer::NoSuchKey,
+                Some(json) => match graph.read_fact(&key.fact, json) {
+                    Ok(value) => taskbot_graph::Answer::Known(value),
+                    // Kept for another rule set with another type: asked again.
+                    Err(_) => continue,
+                },
+            };
+            known.answers.insert(key.clone(), answer);
+            known.recorded.push(RecordedFact { key, value: stored.unwrap_or_default() });
+        }
+        if known.answers.len() == before {
+            break judgement;
+        }
+    };
+    Ok(admission::decide(graph, &generation.hash, judgement, known))
+}
+
+fn unknown(judgement: &Judgement, known: &KnownFacts) -> Vec<taskbot_graph::FactKey> {
+    let mut wanted: Vec<_> = judgement
+        .parked
+        .iter()
+        .flat_map(|parked| &parked.needs)
+        .filter(|need| !known.answers.contains_key(need))
+        .cloned()
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}

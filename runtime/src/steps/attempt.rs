@@ -1,0 +1,269 @@
+//! One attempt at a run: its directory and what is done in it.
+//!
+//! Comes in: typed inputs and a checkout. Goes out: how each step ended; kept files. Everything of an attempt is below its
+//! root, which cleaning removes as a whole; what is kept is linked into the artifact directory before.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use super::failure;
+use crate::class::ErrorClass;
+use crate::dispatch::{Failure, StepReport};
+use crate::effect::Artifact;
+use crate::executor::{self, Ended, TaskCommand};
+use crate::spawn::WorkerProgram;
+use crate::task::download::{self, DownloadConfig};
+use crate::task::manifest::EnvironmentKind;
+use crate::task::{
+    Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
+};
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    /// Its directories.
+    pub(super) dirs: RunDirs,
+    /// What cleaning removes.
+    root: PathBuf,
+    /// Where kept files go.
+    kept: PathBuf,
+    run: String,
+    number: u32,
+    inputs: Vec<(String, String)>,
+    workers: WorkerProgram,
+}
+
+impl Attempt {
+    pub(super) fn new(
+        root: PathBuf,
+        kept: PathBuf,
+        run: String,
+        number: u32,
+        inputs: Vec<(String, String)>,
+        workers: WorkerProgram,
+    ) -> Self {
+        let dirs = RunDirs {
+            work: root.join("work"),
+            checkout: root.join("task"),
+            fetched: root.join("fetched"),
+            artifacts: root.join("artifacts"),
+            results_file: root.join("results").join("results.yml"),
+            event_file: root.join("event.json"),
+            log_file: root.join("log"),
+        };
+        Self { dirs, root, kept, run, number, inputs, workers }
+    }
+
+    /// Makes the directories anew; wipes what an earlier life of the daemon left.
+    pub(super) async fn provision(&self, event: String) -> Result<StepReport, Failure> {
+        let this = self.clone();
+        blocking(move || {
+            remove_all(&this.root)?;
+            for dir in [&this.dirs.work, &this.dirs.fetched, &this.dirs.artifacts, &this.kept] {
+                fs::create_dir_all(dir)?;
+            }
+            if let Some(dir) = this.dirs.results_file.parent() {
+                fs::create_dir_all(dir)?;
+            }
+            fs::write(&this.dirs.event_file, event)
+        })
+        .await?
+        .map_err(|e| failure(ErrorClass::Transient, format!("{}: {e}", self.root.display())))?;
+        Ok(StepReport::default())
+    }
+
+    /// Reads the checkout's manifest and makes sure that this machine can run it with these inputs.
+    pub(super) async fn check(&self) -> Result<StepReport, Failure> {
+        let (_, plan) = self.plan().await?;
+        if plan.environment.kind != EnvironmentKind::Sandbox {
+            let kind = format!("{:?}", plan.environment.kind).to_lowercase();
+            let message =
+                format!("not available on this machine: the task needs a {kind}, only the sandbox is built");
+            return Err(failure(ErrorClass::Permanent, message));
+        }
+        Ok(StepReport { retries: Some(plan.infrastructure_retries), ..StepReport::default() })
+    }
+
+    /// Checks that what the task needs is installed, then runs its own preparation.
+    pub(super) async fn prepare(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
+        let (_, plan) = self.plan().await?;
+        let checked = plan.clone();
+        blocking(move || prepare_check(&checked)).await?.map_err(|e| failure(e.class(), e.to_string()))?;
+        for command in &plan.prepare {
+            let ended = self.execute(&plan, command, cancel).await?;
+            if let Some(failed) = prepare::failure(ended, &self.dirs.log_file) {
+                return Err(failure(failed.class, failed.message));
+            }
+        }
+        Ok(StepReport::default())
+    }
+
+    /// Gets the external files.
+    pub(super) async fn download(&self, config: DownloadConfig) -> Result<StepReport, Failure> {
+        let (_, plan) = self.plan().await?;
+        let dirs = self.dirs.clone();
+        let files = blocking(move || {
+            let mut files = 0;
+            for fetch in &plan.fetches {
+                files += download::download(fetch, &dirs, &config)
+                    .map_err(|e| failure(e.class(), e.to_string()))?
+                    .len();
+            }
+            Ok::<_, Failure>(files)
+        })
+        .await??;
+        Ok(StepReport { detail: (files > 0).then(|| format!("{files} files")), ..StepReport::default() })
+    }
+
+    /// Runs the task's command.
+    pub(super) async fn run(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
+        let (_, plan) = self.plan().await?;
+        let ended = self.execute(&plan, &plan.run, cancel).await?;
+        let detail = match ended {
+            Ended::Exit(code) => format!("exit code {code}"),
+            Ended::Signal(signal) => format!("ended by signal {signal}"),
+            Ended::TimedOut => format!("killed after {} s", plan.run.timeout.as_secs()),
+            Ended::Cancelled => "cancelled".into(),
+        };
+        Ok(StepReport { detail: Some(detail), ended: Some(ended), ..StepReport::default() })
+    }
+
+    /// Reads what the task left behind and keeps its artifacts.
+    pub(super) async fn report(&self, ended: Ended) -> Result<StepReport, Failure> {
+        let (manifest, plan) = self.plan().await?;
+        let this = self.clone();
+        blocking(move || {
+            let collected = results::collect(&manifest, &this.dirs, ended, &plan.subject);
+            let index = artifacts::index(&manifest, &this.dirs);
+            let mut kept = Vec::with_capacity(index.kept.len() + 1);
+            for artifact in index.kept {
+                this.keep(&this.dirs.artifacts.join(&artifact.path), Path::new(&artifact.path))
+                    .map_err(|e| failure(ErrorClass::Transient, format!("keeping {}: {e}", artifact.path)))?;
+                let path = artifact.path.into();
+                kept.push(Artifact { path, size_bytes: artifact.bytes, sha256: artifact.sha256 });
+            }
+            kept.extend(
+                this.keep_log().map_err(|e| failure(ErrorClass::Transient, format!("the log: {e}")))?,
+            );
+            let problems: Vec<String> = collected.problems.into_iter().chain(index.left_out).collect();
+            let detail = (!problems.is_empty()).then(|| problems.join("; "));
+            Ok(StepReport { detail, results: collected.results, artifacts: kept, ..StepReport::default() })
+        })
+        .await?
+    }
+
+    /// Runs the task's own cleaning, then removes everything of the attempt but its log.
+    pub(super) async fn clean_up(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
+        let detail = self.own_cleaning(cancel).await;
+        let this = self.clone();
+        blocking(move || {
+            this.keep_log()?;
+            remove_all(&this.root)?;
+            // The run's directory goes with its last attempt.
+            match this.root.parent().map(fs::remove_dir) {
+                Some(Err(e)) if !matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) => {
+                    Err(e)
+                }
+                _ => Ok(()),
+            }
+        })
+        .await?
+        .map_err(|e| failure(ErrorClass::Transient, format!("removing {}: {e}", self.root.display())))?;
+        Ok(StepReport { detail, ..StepReport::default() })
+    }
+
+    /// What went wrong in the task's own cleaning; that changes no verdict.
+    pub(super) async fn own_cleaning(&self, cancel: &CancellationToken) -> Option<String> {
+        // Without a checkout there is nothing that it could clean.
+        let (_, plan) = self.plan().await.ok()?;
+        let mut problems = Vec::new();
+        for command in &plan.cleanup {
+            match self.execute(&plan, command, cancel).await {
+                Ok(Ended::Exit(0)) => {}
+                Ok(ended) => problems.push(format!("cleanup ended with {ended:?}")),
+                Err(failed) => problems.push(failed.message),
+            }
+        }
+        (!problems.is_empty()).then(|| problems.join("; "))
+    }
+
+    /// The manifest of the checkout, and what it means for these inputs.
+    pub(super) async fn plan(&self) -> Result<(Manifest, Plan), Failure> {
+        let this = self.clone();
+        blocking(move || {
+            let wrong = |e: crate::task::ManifestError| failure(e.class(), e.to_string());
+            let manifest = Manifest::read(&this.dirs.checkout).map_err(wrong)?;
+            let deadline = SystemTime::now() + manifest.run.timeout;
+            let ids = RunIds { run: this.run, attempt: this.number, deadline };
+            let plan = manifest.plan(&this.inputs, &this.dirs, &ids).map_err(wrong)?;
+            Ok((manifest, plan))
+        })
+        .await?
+    }
+
+    async fn execute(
+        &self,
+        plan: &Plan,
+        command: &PlannedCommand,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, Failure> {
+        let command = TaskCommand {
+            argv: command.argv.clone(),
+            dir: plan.dir.clone(),
+            env: plan.env.clone(),
+            log: self.dirs.log_file.clone(),
+            writable: plan.writable.clone(),
+            timeout: command.timeout.max(Duration::from_millis(1)),
+        };
+        executor::execute_with(&self.workers, command, cancel)
+            .await
+            .map_err(|e| failure(e.class(), e.to_string()))
+    }
+
+    /// Links a file of the attempt to where it is kept: no copy, and a second time changes nothing.
+    fn keep(&self, file: &Path, name: &Path) -> io::Result<()> {
+        let kept = self.kept.join(name);
+        if let Some(dir) = kept.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        match fs::remove_file(&kept) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        fs::hard_link(file, &kept)
+    }
+
+    /// Keeps the log as an artifact; none: nothing was logged.
+    fn keep_log(&self) -> io::Result<Option<Artifact>> {
+        use sha2::{Digest, Sha256};
+        let mut file = match fs::File::open(&self.dirs.log_file) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let path = PathBuf::from(format!("taskbot-attempt-{}.log", self.number));
+        self.keep(&self.dirs.log_file, &path)?;
+        let mut hash = Sha256::new();
+        let size_bytes = io::copy(&mut file, &mut hash)?;
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Some(Artifact { path, size_bytes, sha256 }))
+    }
+}
+
+/// Removes a directory with all that is in it; one that is not there is fine.
+fn remove_all(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Runs what waits for the disk beside the daemon's other work.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| failure(ErrorClass::Transient, "the step was cut off inside the daemon"))
+}

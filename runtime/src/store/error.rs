@@ -1,0 +1,73 @@
+//! What can go wrong in the store. All of it stops the daemon: a store that failed once is not to be trusted.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::class::ErrorClass;
+
+/// Why the store refused.
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// The database was written by a newer taskbot.
+    Newer {
+        /// Its format.
+        found: i64,
+        /// The newest format that this taskbot knows.
+        known: i64,
+    },
+    /// The file is some other program's database.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No database there yet.
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Reading or writing failed: disk full, I/O error, damaged file.
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// SQLite's own words.
+        cause: String,
+    },
+    /// The store stopped after an earlier error.
+    Stopped,
+}
+
+impl StoreError {
+    /// Always fatal: see the module.
+    pub fn class(&self) -> ErrorClass {
+        ErrorClass::Fatal
+    }
+
+    pub(super) fn database(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |cause| Self::Database { doing, cause: cause.to_string() }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer { found, known } => write!(
+                f,
+                "the store has format {found}, this taskbot knows up to {known}: run the newer taskbot, or restore the \
+                 copy that it made before its migration"
+            ),
+            Self::Foreign { path } => {
+                write!(f, "{} is a database, but not taskbot's: choose another `state_dir`", path.display())
+            }
+            Self::Missing { path } => {
+                write!(f, "no store at {}: start `taskbot run` first, or check `state_dir`", path.display())
+            }
+            Self::Database { doing, cause } => write!(
+                f,
+                "the store failed while {doing}: {cause}; check the disk, then start taskbot again: it resumes"
+            ),
+            Self::Stopped => write!(f, "the store has stopped after an earlier error"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -1,0 +1,310 @@
+//! The fedmsg source against the project's own publisher, against pyzmq, and against peers that misbehave (P04).
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use taskbot_runtime::limits;
+use taskbot_runtime::publisher::Publisher;
+use taskbot_runtime::source::{
+    Delivery, SourceConfig, SourceError, SourceEvent, SourceEvents, Wire, run_with,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+struct Subscribed {
+    deliveries: mpsc::Receiver<Delivery>,
+    events: Arc<Mutex<Vec<SourceEvent>>>,
+    stop: CancellationToken,
+    source: tokio::task::JoinHandle<Result<(), SourceError>>,
+}
+
+impl Subscribed {
+    fn to(endpoints: &[&str], silence_seconds: u64) -> Self {
+        let (sender, deliveries) = mpsc::channel(limits::DELIVERIES_IN_FLIGHT);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (stop, heard) = (CancellationToken::new(), Arc::clone(&events));
+        let config = SourceConfig::Fedmsg {
+            name: "fedmsg".to_owned(),
+            endpoints: endpoints.iter().map(ToString::to_string).collect(),
+            silence_seconds,
+        };
+        let listener = SourceEvents::new(move |event| heard.lock().unwrap().push(event));
+        let token = stop.clone();
+        let source =
+            tokio::spawn(async move { run_with(&common::worker(), config, sender, token, listener).await });
+        Self { deliveries, events, stop, source }
+    }
+
+    async fn next(&mut self) -> Wire {
+        let delivery = tokio::time::timeout(Duration::from_secs(40), self.deliveries.recv()).await;
+        delivery.unwrap_or_else(|_| panic!("nothing came: {:?}", self.events.lock().unwrap())).unwrap().wire
+    }
+
+    async fn next_body(&mut self) -> String {
+        match self.next().await {
+            Wire::Fedmsg { topic, envelope } => {
+                assert_eq!(topic, b"a.b");
+                String::from_utf8(envelope).unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn count(&self, wanted: fn(&SourceEvent) -> bool) -> usize {
+        self.events.lock().unwrap().iter().filter(|event| wanted(event)).count()
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.source.await.unwrap().unwrap();
+    }
+}
+
+fn is_connected(event: &SourceEvent) -> bool {
+    matches!(event, SourceEvent::Connected { .. })
+}
+fn is_lost(event: &SourceEvent) -> bool {
+    matches!(event, SourceEvent::Lost { .. })
+}
+fn has_died(event: &SourceEvent) -> bool {
+    matches!(event, SourceEvent::WorkerDied { .. })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn publish(port: u16, messages: std::ops::Range<u32>, pause: Duration) {
+    let mut publisher = Publisher::start(&common::worker(), port, pause).await.unwrap();
+    for i in messages.clone() {
+        publisher.send(b"a.b", i.to_string().as_bytes()).await.unwrap();
+    }
+    assert_eq!(publisher.finish().await.unwrap(), u64::from(messages.end - messages.start));
+}
+
+/// Reads numbers until all of these came, in any order and as often as they like.
+async fn receive_all(subscribed: &mut Subscribed, wanted: std::ops::Range<u32>) {
+    let mut open: BTreeSet<u32> = wanted.collect();
+    while !open.is_empty() {
+        open.remove(&subscribed.next_body().await.parse().unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_may_be_late_and_may_be_restarted() {
+    let port = free_port();
+    let mut subscribed = Subscribed::to(&[&format!("tcp://127.0.0.1:{port}")], 0);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for round in 0..3 {
+        let messages = round * 1000..(round + 1) * 1000;
+        let publisher = tokio::spawn(publish(port, messages.clone(), Duration::ZERO));
+        for i in messages {
+            assert_eq!(subscribed.next_body().await, i.to_string(), "in order, without a gap");
+        }
+        publisher.await.unwrap();
+    }
+    assert_eq!((subscribed.count(is_connected), subscribed.count(has_died)), (3, 0));
+    assert!(subscribed.count(is_lost) >= 2);
+    subscribed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_endpoints_do_not_wait_for_each_other() {
+    let port = free_port();
+    let mut endpoints: Vec<String> = (0..20).map(|_| format!("tcp://127.0.0.1:{}", free_port())).collect();
+    endpoints.push(format!("tcp://127.0.0.1:{port}"));
+    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    let publisher = tokio::spawn(publish(port, 0..10, Duration::ZERO));
+    let mut subscribed = Subscribed::to(&endpoints, 0);
+    let all = receive_all(&mut subscribed, 0..10);
+    tokio::time::timeout(Duration::from_secs(5), all).await.unwrap();
+    publisher.await.unwrap();
+    subscribed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_leaves_its_head() {
+    let port = free_port();
+    let mut subscribed = Subscribed::to(&[&format!("tcp://127.0.0.1:{port}")], 0);
+    let mut publisher = Publisher::start(&common::worker(), port, Duration::ZERO).await.unwrap();
+    publisher.send(b"a.b", &vec![b'x'; limits::MESSAGE_BYTES_MAX]).await.unwrap();
+    publisher.send(b"a.b", b"next").await.unwrap();
+    let Wire::Refused { head, sha256, length_bytes, .. } = subscribed.next().await else { panic!() };
+    assert_eq!((head.len(), length_bytes), (limits::QUARANTINE_HEAD_BYTES, (16 << 20) + 3));
+    assert_eq!(sha256.unwrap().len(), 64);
+    assert_eq!(subscribed.next_body().await, "next");
+    publisher.finish().await.unwrap();
+    subscribed.end().await;
+}
+
+/// A peer that greets as a publisher and then does what it is told to.
+fn hostile_peer(then: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // ZMTP 3.0: signature, version, mechanism NULL, as-server, filler; then the READY command.
+            let mut greeting = [0; 64];
+            greeting[0] = 0xff;
+            greeting[9] = 0x7f;
+            greeting[10] = 3;
+            greeting[12..16].copy_from_slice(b"NULL");
+            let ready = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB";
+            let _ = stream.write_all(&greeting).and_then(|()| stream.read_exact(&mut [0; 64]));
+            let _ = stream.write_all(ready);
+            then(stream);
+        }
+    });
+    endpoint
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p04_a_frame_of_a_terabyte_kills_only_the_worker() {
+    let header = [&[0x02][..], &(1_u64 << 40).to_be_bytes()].concat();
+    let hostile = hostile_peer(move |mut stream| {
+        std::thread::sleep(Duration::from_millis(500));
+        let _ = stream.write_all(&header);
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    let port = free_port();
+    let good = format!("tcp://127.0.0.1:{port}");
+    let mut subscribed = Subscribed::to(&[&hostile, &good], 0);
+    let publisher = tokio::spawn(publish(port, 0..300, Duration::from_millis(20)));
+    while subscribed.count(has_died) < 2 {
+        subscribed.next_body().await;
+    }
+    let SourceEvent::WorkerDied { reason } =
+        subscribed.events.lock().unwrap().iter().find(|event| has_died(event)).unwrap().clone()
+    else {
+        panic!()
+    };
+    assert!(reason.contains("memory allocation of"), "{reason}");
+    assert!(subscribed.next_body().await.parse::<u32>().is_ok(), "a third worker goes on");
+    publisher.abort();
+    subscribed.end().await;
+}
+
+/// A peer behind a link that dies without a word: bytes no longer pass, nothing is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn p04_a_link_that_is_silently_dead_is_found() {
+    let port = free_port();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", proxy.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for (number, stream) in proxy.incoming().enumerate() {
+            let (down, up) = (stream.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+            let passes = if number == 0 { Some(Duration::from_secs(1)) } else { None };
+            for (mut from, mut to) in [
+                (down.try_clone().unwrap(), up.try_clone().unwrap()),
+                (up.try_clone().unwrap(), down.try_clone().unwrap()),
+            ] {
+                let until = passes.map(|passes| std::time::Instant::now() + passes);
+                std::thread::spawn(move || {
+                    let mut chunk = [0; 4096];
+                    while let Ok(read @ 1..) = from.read(&mut chunk) {
+                        if until.is_none_or(|until| std::time::Instant::now() < until) {
+                            let _ = to.write_all(chunk.get(..read).unwrap());
+                        }
+                    }
+                });
+            }
+            held.push((down, up));
+        }
+    });
+    let publisher = tokio::spawn(publish(port, 0..400, Duration::from_millis(20)));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut subscribed = Subscribed::to(&[&endpoint], 1);
+    receive_all(&mut subscribed, 350..400).await;
+    assert_eq!(subscribed.count(has_died), 0);
+    publisher.await.unwrap();
+    subscribed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p04_a_mute_peer_is_lost_and_tried_again() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", mute.local_addr().unwrap());
+    let subscribed = Subscribed::to(&[&endpoint], 0);
+    let lost = async {
+        while subscribed.count(is_lost) == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(limits::CONNECT_TIMEOUT + Duration::from_secs(5), lost).await.unwrap();
+    subscribed.end().await;
+}
+
+/// Processes that were started as this kind of worker by this test process.
+fn workers() -> Vec<i32> {
+    let own = format!(" {} ", std::process::id());
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let stat = read("stat");
+        read("cmdline").contains("source-zmq")
+            && stat.rsplit(')').next().is_some_and(|rest| rest.contains(&own))
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_that_cannot_be_are_refused() {
+    for endpoints in
+        [&[][..], &["localhost:9940"], &["tcp://host"], &["ipc:///tmp/x"], &["tcp://:1"], &["tcp://h:0"]]
+    {
+        let refused = Subscribed::to(endpoints, 0).source.await.unwrap();
+        assert!(matches!(refused, Err(SourceError::Config(_))), "{endpoints:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_ends_with_its_source() {
+    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
+    let subscribed = Subscribed::to(&[&endpoint], 0);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = workers();
+    assert!(!before.is_empty());
+    subscribed.end().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Other tests of this file run their own workers meanwhile.
+    assert!(workers().len() < before.len() || !workers().iter().any(|pid| before.contains(pid)));
+}
+
+const PYTHON_PUBLISHER: &str = r"
+import sys, time, zmq
+socket = zmq.Context().socket(zmq.PUB)
+socket.setsockopt(zmq.SNDHWM, 0)
+socket.bind('tcp://127.0.0.1:' + sys.argv[1])
+for i in range(int(sys.argv[2]), int(sys.argv[3])):
+    socket.send_multipart([b'a.b', str(i).encode()])
+    time.sleep(0.01)
+socket.close(linger=2000)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyzmq_publishes_and_is_restarted() {
+    let Some(python) = common::python("pyzmq==27.1.0") else { return };
+    let port = free_port().to_string();
+    let mut subscribed = Subscribed::to(&[&format!("tcp://127.0.0.1:{port}")], 0);
+    for (first, last) in [("0", "300"), ("300", "600")] {
+        let mut child = std::process::Command::new(&python)
+            .args(["-c", PYTHON_PUBLISHER, &port, first, last])
+            .spawn()
+            .unwrap();
+        // It publishes from its start on, so the first ones go to nobody.
+        let last: u32 = last.parse().unwrap();
+        receive_all(&mut subscribed, last - 100..last).await;
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!((subscribed.count(is_connected), subscribed.count(has_died)), (2, 0));
+    subscribed.end().await;
+}

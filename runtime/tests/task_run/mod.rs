@@ -1,0 +1,82 @@
+//! A run of a task in a temporary directory, without the daemon.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use taskbot_runtime::executor::Ended;
+use taskbot_runtime::task::results::{self, Collected};
+use taskbot_runtime::task::{Manifest, Outcome, Plan, PlannedCommand, RunDirs, RunIds, Subject, TaskResult};
+
+/// Directories of one run; gone with the value.
+pub struct Run {
+    pub dirs: RunDirs,
+    pub root: tempfile::TempDir,
+}
+
+impl Run {
+    pub fn new(checkout: &Path) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let sub = |name: &str| root.path().join(name);
+        let dirs = RunDirs {
+            work: sub("work"),
+            checkout: checkout.to_owned(),
+            fetched: sub("fetched"),
+            artifacts: sub("artifacts"),
+            results_file: sub("out/results"),
+            event_file: sub("event.json"),
+            log_file: sub("log"),
+        };
+        for dir in [&dirs.work, &dirs.fetched, &dirs.artifacts, &sub("out")] {
+            fs::create_dir(dir).unwrap();
+        }
+        Self { dirs, root }
+    }
+
+    pub fn ids() -> RunIds {
+        RunIds { run: "r1".into(), attempt: 1, deadline: SystemTime::now() + Duration::from_secs(600) }
+    }
+
+    /// Runs a planned command as it is planned; its output goes to the log.
+    pub fn execute(&self, plan: &Plan, command: &PlannedCommand) -> Ended {
+        let log = File::options().create(true).append(true).open(&self.dirs.log_file).unwrap();
+        let status = Command::new(&command.argv[0])
+            .args(&command.argv[1..])
+            .current_dir(&plan.dir)
+            .env_clear()
+            .envs(&plan.env)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .status()
+            .unwrap();
+        Ended::Exit(status.code().unwrap())
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.dirs.log_file).unwrap_or_default()
+    }
+
+    pub fn collect(&self, manifest: &Manifest, ended: Ended) -> Collected {
+        let subject = Subject { item: "bash-5.2-1.fc40".into(), item_type: "koji_build".into() };
+        results::collect(manifest, &self.dirs, ended, &subject)
+    }
+}
+
+pub fn find<'a>(results: &'a [TaskResult], testcase: &str) -> &'a TaskResult {
+    let found: Vec<_> = results.iter().filter(|result| result.testcase == testcase).collect();
+    assert_eq!(found.len(), 1, "{testcase} in {results:#?}");
+    found[0]
+}
+
+pub fn outcomes(results: &[TaskResult]) -> Vec<(&str, Outcome)> {
+    results.iter().map(|result| (result.testcase.as_str(), result.outcome)).collect()
+}
+
+pub fn stdlib() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib").canonicalize().unwrap()
+}
