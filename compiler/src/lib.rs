@@ -34,8 +34,28 @@ pub struct SourceText {
 pub struct Manifest {
     /// The task.
     pub task: String,
-    /// Names and types.
-    pub inputs: Vec<(String, String)>,
+    /// Its inputs in order.
+    pub inputs: Vec<ManifestInput>,
+}
+
+/// One input as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestInput {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the manifest writes it.
+    pub ty: String,
+    /// Whether it has a default, so that a declaration may leave it out.
+    pub needed: Needed,
+}
+
+/// Whether an input must be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// It has no default.
+    Yes,
+    /// It has one.
+    No,
 }
 
 /// Whose file it is.

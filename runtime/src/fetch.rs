@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::class::ErrorClass;
 use crate::limits;
 use crate::spawn::WorkerProgram;
 use crate::worker::WorkerKind;
+pub use crate::worker::fetch::RepositoryFile;
 use crate::worker::fetch::{FetchAnswer, FetchOrder};
 use crate::worker::frame::{Frame, FrameKind};
 
@@ -143,6 +144,29 @@ pub async fn resolve_with(
     }
     let order = FetchOrder::Resolve { url: url.to_owned(), reference: reference.map(str::to_owned) };
     order_worker(program, &order, deadline, &CancellationToken::new()).await
+}
+
+/// Makes a bare repository of files in memory, `into`, which must not be there yet; gives the id of its one commit.
+///
+/// # Errors
+/// `FetchError`, if this machine failed.
+pub async fn make_repository(
+    program: &WorkerProgram,
+    mut files: Vec<RepositoryFile>,
+    into: &Path,
+) -> Result<String, FetchError> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let beside = into.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(beside).map_err(unwritable)?;
+    let room = tempfile::Builder::new().prefix(".make-").tempdir_in(beside).map_err(unwritable)?;
+    let bare = room.path().join("bare");
+    let order = FetchOrder::Make { bare: bare.clone(), files };
+    let commit = order_worker(program, &order, limits::FETCH_DEADLINE, &CancellationToken::new()).await?;
+    match std::fs::rename(&bare, into) {
+        // Another process made the same repository first: the same files give the same commit.
+        Err(_) if into.join("HEAD").exists() => Ok(commit),
+        renamed => renamed.map(|()| commit).map_err(unwritable),
+    }
 }
 
 fn is_commit(text: &str) -> bool {

@@ -86,6 +86,16 @@ impl Lock {
         }
     }
 
+    /// Writes the file, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<(), LockError> {
+        let error = |message: String| LockError { path: path.to_owned(), message };
+        let text = toml::to_string(self).map_err(|e| error(e.to_string()))?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+        written.map_err(|e| error(format!("cannot be written: {e}")))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let lock: Self = toml::from_str(text).map_err(|e| e.message().to_owned())?;
         if lock.version != VERSION {

@@ -10,10 +10,10 @@ use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDe
 
 use super::Checker;
 use super::expressions::{Root, View};
-use crate::Origin;
 use crate::diagnostic::{Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0501, TB0507};
 use crate::names::Placed;
 use crate::typed::TypedKind;
+use crate::{ManifestInput, Needed, Origin};
 
 const BUILT_IN: [(&str, Type); 6] = [
     ("bool", Type::Bool),
@@ -209,8 +209,9 @@ impl Checker<'_, '_> {
         let Some(manifest) = self.manifests.iter().find(|m| m.task == task.name) else { return };
         let declared = |name: &str| task.params.iter().find(|p| p.name == name).map(|p| p.type_name.as_str());
         let mut differences: Vec<String> = Vec::new();
-        for (name, ty) in &manifest.inputs {
+        for ManifestInput { name, ty, needed } in &manifest.inputs {
             match declared(name) {
+                None if *needed == Needed::No => {}
                 None => differences.push(format!("its manifest also takes `{name}: {ty}`")),
                 Some(other) if other != ty => {
                     differences.push(format!("`{name}` is {ty} in its manifest, {other} here"))
@@ -219,7 +220,7 @@ impl Checker<'_, '_> {
             }
         }
         for param in &task.params {
-            if !manifest.inputs.iter().any(|(name, _)| *name == param.name) {
+            if !manifest.inputs.iter().any(|input| input.name == param.name) {
                 differences.push(format!("its manifest does not take `{}`", param.name));
             }
         }

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::Serialize;
-use taskbot_graph::Argument;
+use taskbot_graph::{Argument, FactKey};
 
-use super::{FILE, StoreError, migrate};
+use super::{FILE, StoreError, StoredAnswer, migrate};
 use crate::effect::Timestamp;
 use crate::task::TaskResult;
 
@@ -358,6 +358,31 @@ impl Reader {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
+        })
+    }
+
+    /// Answers of fact providers, also those whose lifetime is over; none: the provider knows no such key.
+    pub fn answers(&self) -> Result<Vec<(FactKey, StoredAnswer)>, StoreError> {
+        self.read("reading facts", |c| {
+            c.prepare("SELECT fact, key, value FROM facts ORDER BY fact, key")?
+                .query_map([], |row| {
+                    let key = FactKey { fact: row.get(0)?, key: row.get(1)? };
+                    let value: Option<String> = row.get(2)?;
+                    Ok((key, value.map(|text| super::parse(&text)).transpose()?))
+                })?
+                .collect()
+        })
+    }
+
+    /// The runs that a message asked for.
+    pub fn runs_of_message(&self, message_id: &str) -> Result<Vec<RunRow>, StoreError> {
+        self.read("reading the runs of a message", |c| {
+            c.prepare(&format!(
+                "{RUN} WHERE r.id IN (SELECT s.run FROM reasons s JOIN messages m ON m.id = s.message
+                 WHERE m.message_id = ?1) ORDER BY r.id"
+            ))?
+            .query_map([message_id], run_row)?
+            .collect()
         })
     }
 

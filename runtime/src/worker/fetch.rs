@@ -5,6 +5,7 @@
 //! are written from the tree objects here (`tree`), so no hook, filter, attribute or submodule is ever looked at. It
 //! asks nobody for credentials and ends when the daemon kills it: libgit2 has no deadline of its own.
 
+mod make;
 mod tree;
 
 use std::io;
@@ -44,12 +45,30 @@ pub(crate) enum FetchOrder {
         /// Branch or tag; the default branch without.
         reference: Option<String>,
     },
+    /// Makes a bare repository with one commit.
+    Make {
+        /// An empty directory for it.
+        bare: PathBuf,
+        /// Its files, sorted by path.
+        files: Vec<RepositoryFile>,
+    },
+}
+
+/// A file of a repository to make.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RepositoryFile {
+    /// Words joined by `/`, none of them special.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether it can be run.
+    pub executable: bool,
 }
 
 /// How it went.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FetchAnswer {
-    /// Done; for `Resolve`, the commit id. What was left out is said in the second part.
+    /// Done; for `Resolve` and `Make`, the commit id. What was left out is said in the second part.
     Done(String, Vec<String>),
     /// The server, network or machine failed.
     Unreachable(String),
@@ -99,6 +118,7 @@ fn work() -> Result<FetchAnswer, FetchAnswer> {
     match frame.parse(FrameKind::Request)? {
         FetchOrder::Checkout { url, commit, bare, files } => checkout(&url, &commit, &bare, &files),
         FetchOrder::Resolve { url, reference } => resolve(&url, reference.as_deref()),
+        FetchOrder::Make { bare, files } => make::make(&bare, &files),
     }
 }
 

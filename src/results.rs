@@ -1,0 +1,70 @@
+//! `taskbot results`: what the tasks found.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Args;
+use taskbot_runtime::store::ResultFilter;
+
+use crate::output::{self, Failure, Format, Paint, Table};
+use crate::site::Site;
+
+/// Show what the tasks found, newest first.
+#[derive(Debug, Args)]
+pub struct Results {
+    #[command(flatten)]
+    site: Site,
+    /// Of this run only.
+    #[arg(long, value_name = "NUMBER")]
+    run: Option<i64>,
+    /// About this item only, like curl-8.6.0-7.fc40.
+    #[arg(long)]
+    item: Option<String>,
+    /// Of this test case only, like dist.rpmlint.
+    #[arg(long)]
+    testcase: Option<String>,
+    /// With this outcome only: PASSED, INFO, FAILED, NEEDS_INSPECTION.
+    #[arg(long)]
+    outcome: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Who reads the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Results {
+    /// Runs the command.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let filter = ResultFilter {
+            run: self.run,
+            item: self.item,
+            testcase: self.testcase,
+            outcome: self.outcome.map(|o| o.to_uppercase()),
+        };
+        let results = self.site.store()?.results(&filter, self.limit)?;
+        if self.format == Format::Json {
+            output::json(&results)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let paint = Paint::of(&io::stdout());
+        if results.is_empty() {
+            output::line("no results yet; `taskbot status` shows what is under way");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut table = Table::new(&["RUN", "OUTCOME", "TESTCASE", "ITEM", "NOTE"]);
+        for row in &results {
+            let outcome = output::outcome(row.result.outcome);
+            table.row(&[
+                &format!("#{}", row.run),
+                &outcome,
+                &row.result.testcase,
+                &row.result.item,
+                &row.result.note,
+            ]);
+        }
+        table.print(paint);
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,75 @@
+//! Loading rules: files from disk, manifests of the standard tasks, compiled together.
+//!
+//! Comes in: paths as the user wrote them; a directory stands for the .tb files in it. Goes out: what the compiler makes of them.
+//! It changes nothing and prints nothing.
+
+use std::path::{Path, PathBuf};
+
+use taskbot_compiler::{Compiled, Manifest, ManifestInput, Needed, SourceText, compile};
+use taskbot_runtime::task;
+
+use crate::output::Failure;
+
+/// Largest rule file: about 50 000 rules.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Compiles rule files, together with the standard library.
+pub fn load(paths: &[PathBuf]) -> Result<Compiled, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        add(path, &mut files)?;
+    }
+    let sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(compile(&sources, &manifests()?))
+}
+
+fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unreadable = |e: std::io::Error| Failure::new(format!("cannot read {}: {e}", path.display()));
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?.path();
+        if entry.extension().is_some_and(|e| e == "tb") {
+            found.push(entry);
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::new(format!("{} holds no .tb file", path.display())));
+    }
+    found.sort();
+    files.extend(found);
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<SourceText, Failure> {
+    let fail = |why: String| Failure::new(format!("cannot read {}: {why}", path.display()));
+    let length = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(fail(format!("it has {length} bytes, more than {FILE_BYTES_MAX}; split it")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|e| fail(format!("it is not UTF-8 text: {e}")))?;
+    Ok(SourceText { path: path.display().to_string(), text })
+}
+
+/// The inputs of the standard tasks, for comparison with their declarations.
+fn manifests() -> Result<Vec<Manifest>, Failure> {
+    let mut manifests = Vec::new();
+    for standard in taskbot_stdlib::tasks() {
+        let Some((_, bytes, _)) = standard.files.iter().find(|(path, ..)| *path == "task.toml") else {
+            continue;
+        };
+        let manifest = task::Manifest::parse(&String::from_utf8_lossy(bytes))
+            .map_err(|e| Failure::new(format!("standard task {}: {e}", standard.name)))?;
+        let inputs = manifest.inputs.into_iter().map(|input| ManifestInput {
+            name: input.name,
+            ty: input.type_name,
+            needed: if input.default.is_some() { Needed::No } else { Needed::Yes },
+        });
+        manifests.push(Manifest { task: standard.name.to_owned(), inputs: inputs.collect() });
+    }
+    Ok(manifests)
+}

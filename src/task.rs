@@ -1,0 +1,155 @@
+//! `taskbot task run DIR`: what the daemon does with a task, on a checkout of one's own.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use taskbot_runtime::spawn::WorkerProgram;
+use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
+use taskbot_runtime::task::Outcome;
+use taskbot_runtime::task::download::DownloadConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::output::{self, FINDINGS, Failure, Format, Paint, Table, shown};
+
+/// Work on tasks.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    Run(TaskRun),
+}
+
+/// Run a task here and now, with the same steps as the daemon takes, and show its results.
+///
+/// Exit code 0: all results passed (or only inform); 1: one did not, or the surroundings failed it; 2: it could not be started.
+#[derive(Debug, Args)]
+pub struct TaskRun {
+    /// The task's repository, a directory with a task.toml.
+    directory: PathBuf,
+    /// An input of the task, like `package=curl-8.6.0-7.fc40`.
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    input: Vec<String>,
+    /// Where work and kept files go.
+    #[arg(long, value_name = "DIR", default_value = "taskbot-run")]
+    out: PathBuf,
+    /// A file with the message that the task sees as its cause.
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// Directory with builds, laid out as koji's `packages/`, for tasks that fetch builds.
+    #[arg(long, value_name = "DIR")]
+    koji: Option<String>,
+    /// Who reads the output.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Task {
+    /// Runs the command.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let Self::Run(command) = self;
+        tokio::runtime::Runtime::new()?.block_on(command.run())
+    }
+}
+
+impl TaskRun {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Failure::from);
+        if !self.directory.join("task.toml").is_file() {
+            return Err(Failure::new(format!(
+                "{} holds no task.toml: it is no task",
+                self.directory.display()
+            )));
+        }
+        let inputs = self.input.iter().map(|input| {
+            let (name, value) = input.split_once('=').ok_or_else(|| {
+                Failure::new(format!("--input {input}: write NAME=VALUE, like package=curl-8.6.0-7.fc40"))
+            })?;
+            Ok((name.to_owned(), value.to_owned()))
+        });
+        let event = match &self.event {
+            None => "{}".to_owned(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?,
+        };
+        let task = LocalTask {
+            checkout: absolute(&self.directory)?,
+            inputs: inputs.collect::<Result<_, Failure>>()?,
+            out: absolute(&self.out)?,
+            event,
+            downloads: DownloadConfig { koji: self.koji },
+            workers: WorkerProgram::current(),
+        };
+        let cancel = CancellationToken::new();
+        let on_signal = cancel.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                on_signal.cancel();
+            }
+        });
+        let paint = Paint::of(&io::stderr());
+        let begins = |step: taskbot_runtime::dispatch::Step| {
+            if self.format == Format::Human {
+                eprintln!("{}", paint.dim(&format!("{step} ...")));
+            }
+        };
+        let run = run_task(task, &cancel, begins).await;
+        match self.format {
+            Format::Json => print_json(&run)?,
+            Format::Human => print(&run, Paint::of(&io::stdout())),
+        }
+        let good = |outcome: Outcome| matches!(outcome, Outcome::Passed | Outcome::Info);
+        let passed = run.failure().is_none() && run.results.iter().all(|r| good(r.outcome));
+        Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    }
+}
+
+fn print(run: &LocalRun, paint: Paint) {
+    let mut table = Table::new(&["STEP", "TOOK", "STATE"]);
+    for step in &run.steps {
+        let state = match &step.outcome {
+            Ok(detail) => detail.clone().unwrap_or_else(|| "done".into()),
+            Err(failure) => failure.message.clone(),
+        };
+        table.row(&[&step.step.to_string(), &format!("{:.1} s", step.took.as_secs_f64()), &state]);
+    }
+    table.print(paint);
+    output::line("");
+    if !run.results.is_empty() {
+        let mut table = Table::new(&["OUTCOME", "TESTCASE", "ITEM", "NOTE"]);
+        for result in &run.results {
+            table.row(&[&output::outcome(result.outcome), &result.testcase, &result.item, &result.note]);
+        }
+        table.print(paint);
+    }
+    if let Some(failure) = run.failure() {
+        output::line(format!("{} {}", paint.yellow("infrastructure error:"), shown(&failure.message)));
+    }
+    if !run.artifacts.is_empty() {
+        output::line(format!(
+            "{} kept in {}",
+            output::count(run.artifacts.len(), "file"),
+            run.artifact_dir.display()
+        ));
+    }
+}
+
+fn print_json(run: &LocalRun) -> Result<(), Failure> {
+    let steps: Vec<serde_json::Value> = run
+        .steps
+        .iter()
+        .map(|s| {
+            let (detail, failure) = match &s.outcome {
+                Ok(detail) => (detail.as_ref(), None),
+                Err(failure) => (None, Some(&failure.message)),
+            };
+            json!({ "step": s.step, "seconds": s.took.as_secs_f64(), "detail": detail, "failure": failure })
+        })
+        .collect();
+    let artifacts: Vec<String> =
+        run.artifacts.iter().map(|a| run.artifact_dir.join(&a.path).display().to_string()).collect();
+    let failure = run.failure().map(|f| &f.message);
+    output::json(
+        &json!({ "steps": steps, "results": run.results, "artifacts": artifacts, "infrastructure_error": failure }),
+    )
+}
