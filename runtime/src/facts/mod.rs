@@ -1,8 +1,8 @@
 //! Facts: finding out what no message holds, and judging again what waited for it.
 //!
-//! Comes in: questions of parked decisions. Goes out: answers in the store, and the runs that they decide. A provider that
-//! fails is asked again, later and later; after its deadline whatever waits is undecided, loudly. It never guesses, and a
-//! failure never turns into "no".
+//! Comes in: questions of parked decisions. Goes out: answers in the store, and the runs that they decide. A provider
+//! that fails is asked again, later and later; after its deadline whatever waits is undecided, loudly. It never
+//! guesses, and a failure never turns into "no".
 
 mod command;
 mod table;

@@ -1,7 +1,7 @@
 //! Sinks: where runs that are over are told, besides the store.
 //!
-//! Comes in: parcels of the outbox. Goes out: the run's document, delivered at least once; a sink makes twice the same as once.
-//! A sink that fails is tried again, later and later, and holds nobody else up. It never changes a run.
+//! Comes in: parcels of the outbox. Goes out: the run's document, delivered at least once; a sink makes twice the
+//! same as once. A sink that fails is tried again, later and later, and holds nobody else up. It never changes a run.
 
 mod directory;
 mod junit;

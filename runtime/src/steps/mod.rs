@@ -1,8 +1,9 @@
 //! Steps: what the daemon really does for each step of a run.
 //!
-//! Comes in: a step order. Goes out: how it ended. `attempt` does the work on one attempt's directory, `local` does the same
-//! for a checkout on a laptop, without a daemon. Each step is idempotent: `provision` wipes what an earlier life left,
-//! `report` writes the same files again, `clean-up` removes what is there. A step never writes to the store.
+//! Comes in: a step order. Goes out: how it ended. `attempt` does the work on one attempt's directory, `local` does
+//! the same for a checkout on a laptop, without a daemon. Each step is idempotent: `provision` wipes what an earlier
+//! life left, `report` writes the same files again, `clean-up` removes what is there. A step never writes to the
+//! store.
 
 mod attempt;
 mod local;

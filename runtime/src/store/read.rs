@@ -1,7 +1,8 @@
 //! What the command shows: `status`, `runs`, `results`, `log`, and the document of a run that sinks get.
 //!
-//! Comes in: questions of people. Goes out: plain data that serialises to stable JSON. It opens the database read-only, also
-//! beside a running daemon, and never changes it. Text of messages is handed out raw: who prints it escapes it.
+//! Comes in: questions of people. Goes out: plain data that serialises to stable JSON. It opens the database
+//! read-only, also beside a running daemon, and never changes it. Text of messages is handed out raw: who prints it
+//! escapes it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
