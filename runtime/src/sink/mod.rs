@@ -120,7 +120,7 @@ impl<E: Effects> Outbox<E> {
         match delivered {
             Ok(()) => self.store.delivered(parcel, now).await,
             Err(error) => {
-                tracing::warn!(sink = %parcel.sink, run = %parcel.run, %error, "a sink did not take a run; trying again");
+                tracing::warn!(sink = %parcel.sink, run = %parcel.run, %error, "a sink failed; trying again");
                 let next_at = now.after(back_off(parcel.attempts + 1, self.effects.roll()));
                 self.store.not_delivered(parcel, error.to_string(), next_at).await
             }

@@ -59,7 +59,10 @@ impl Performer {
     /// Performs a step. Ends soon after `cancel`; then nothing counts but a step that was done before.
     pub async fn perform(&self, order: StepOrder, cancel: &CancellationToken) -> Performed {
         let outcome = match order.step {
-            Step::Determine => self.determine(&order).await,
+            Step::Determine => tokio::select! {
+                determined = self.determine(&order) => determined,
+                () = cancel.cancelled() => Err(failure(ErrorClass::Transient, "cancelled")),
+            },
             Step::Provision => self.provision(&order).await,
             Step::Clone => self.clone_task(&order, cancel).await,
             Step::Prepare => self.attempt(&order).prepare(cancel).await,

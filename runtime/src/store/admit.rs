@@ -213,7 +213,9 @@ fn decided(c: &Connection, message: &Known<'_>, decision: &Decision) -> rusqlite
             (_, Novelty::Known) => admitted.merged_runs += 1,
         }
     }
-    c.prepare_cached("DELETE FROM parked WHERE decision = ?1")?.execute([row])?;
+    // Also what an older rule set parked, if this is judged by another one.
+    c.prepare_cached("DELETE FROM parked WHERE decision IN (SELECT id FROM decisions WHERE message = ?1)")?
+        .execute([message.row])?;
     for parked in &decision.parked {
         park(c, row, parked, message.at)?;
     }
