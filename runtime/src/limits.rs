@@ -84,3 +84,5 @@ pub const WORKER_STDERR_BYTES: usize = 4 << 10;
 pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
 /// How long the demonstration's publisher stays after its last message, so that it arrives.
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
+/// Heartbeat of a broker's connection, unless its URL says another: a dead one is found after two.
+pub const AMQP_HEARTBEAT_SECONDS: u16 = 30;
