@@ -160,3 +160,5 @@ pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
 /// Most files of one download: the largest builds have some ten thousand packages.
 pub const DOWNLOAD_FILES: usize = 20_000;
+/// Heartbeat of a broker's connection, unless its URL says another: a dead one is found after two.
+pub const AMQP_HEARTBEAT_SECONDS: u16 = 30;
