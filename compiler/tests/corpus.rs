@@ -39,7 +39,8 @@ fn split(message: &Json) -> Option<(String, Vec<u8>)> {
 /// Every package is written in C and built for two architectures.
 fn facts(messages: &[Json]) -> BTreeMap<FactKey, Answer> {
     let mut facts = BTreeMap::new();
-    for name in messages.iter().flat_map(|m| [&m["msg"]["name"], &m["body"]["name"]]).filter_map(Json::as_str) {
+    for name in messages.iter().flat_map(|m| [&m["msg"]["name"], &m["body"]["name"]]).filter_map(Json::as_str)
+    {
         let key = |fact: &str| FactKey { fact: fact.into(), key: name.into() };
         facts.insert(key("nvr.lang"), Answer::Known(Value::Text("C".into())));
         let arches = ["x86_64", "aarch64"].map(|a| Value::Text(a.into()));
@@ -107,7 +108,12 @@ fn every_message_on_a_covered_topic_is_typed_or_refused_with_a_reason() {
             } else if let Some(refusal) = judgement.refused.first() {
                 assert!(refusal.reason.contains('`'), "{topic}: no path in the reason {:?}", refusal.reason);
                 refused.push(format!("{topic}: {}", refusal.reason));
-            } else if compiled.program.events.iter().any(|e| e.dialects.iter().any(|d| d.topics.contains(&topic))) {
+            } else if compiled
+                .program
+                .events
+                .iter()
+                .any(|e| e.dialects.iter().any(|d| d.topics.contains(&topic)))
+            {
                 other += 1;
             }
         }

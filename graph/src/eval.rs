@@ -317,42 +317,41 @@ impl Scene<'_> {
             Root::Subject => self.subject,
         };
         let Some(root) = root else { return Cell::Absent };
-        let mut found = Vec::new();
-        let mut projected = false;
-        let cell = gather(root, &path.steps, &mut found, &mut projected);
-        if let (Some(missing), false) = (&cell, projected) {
-            return match (missing, path.presence) {
-                (Cell::Open(_), _) => missing.clone(),
-                (_, Presence::Optional) => missing.clone(),
-                (Cell::Null, _) => {
-                    Open::misfit(format!("`{}` is null, {} was expected", path.shown(), self.kind(&path.ty)))
-                }
-                _ => Open::misfit(format!(
-                    "`{}` is absent, {} was expected",
-                    path.shown(),
-                    self.kind(&path.ty)
-                )),
-            };
-        }
-        if !projected {
-            return match found.first() {
-                Some(raw) => self.typed(raw, &path.ty, path).unwrap_or_else(Open::misfit),
-                None => Cell::Absent,
-            };
-        }
-        if let Some(cell @ Cell::Open(_)) = cell {
-            return cell;
+        if path.lists.is_empty() {
+            return self.end_of(path, &path.ty, find(root, path, 0));
         }
         let item = if let Type::List(item) = &path.ty { item } else { &path.ty };
-        let items: Result<Vec<Value>, String> = found
-            .iter()
-            .filter_map(|raw| match self.typed(raw, item, path) {
-                Ok(Cell::Value(value)) => Some(Ok(value)),
-                Ok(_) => None,
-                Err(reason) => Some(Err(reason)),
-            })
-            .collect();
-        items.map_or_else(Open::misfit, |items| Cell::Value(Value::List(items.into())))
+        let mut values = Vec::new();
+        let mut open: Option<Open> = None;
+        let state = each(root, path, 0, &mut |end| match self.end_of(path, item, end) {
+            Cell::Value(value) => values.push(value),
+            Cell::Open(more) => open.get_or_insert_default().merge(more),
+            Cell::Absent | Cell::Null => {}
+        });
+        match (state, open) {
+            (Some(end), _) => self.end_of(path, &path.ty, end),
+            (None, Some(open)) => Cell::Open(open),
+            (None, None) => Cell::Value(Value::List(values.into())),
+        }
+    }
+
+    /// What stands at the end of a path, as a type. What is missing there is open where it is required.
+    fn end_of(&self, path: &Path, ty: &Type, end: End<'_>) -> Cell {
+        let required = path.presence == Presence::Required;
+        match end {
+            End::Raw(raw) => match self.typed(raw, ty, path) {
+                Ok(Cell::Null) if required => self.missing(path, "null", ty),
+                Ok(cell) => cell,
+                Err(reason) => Open::misfit(reason),
+            },
+            End::Absent if required => self.missing(path, "absent", ty),
+            End::Absent => Cell::Absent,
+            End::Wrong(reason) => Open::misfit(reason),
+        }
+    }
+
+    fn missing(&self, path: &Path, how: &str, ty: &Type) -> Cell {
+        Open::misfit(format!("`{}` is {how}, {} was expected", path.shown(), self.kind(ty)))
     }
 
     /// A raw value as a type; the error says what was found instead.
@@ -443,41 +442,55 @@ impl Path {
     }
 }
 
-/// Walks to the end of a path and collects what stands there. Gives the state of the place if nothing stands there; notes
-/// whether a list was walked through.
-fn gather<'r>(
-    raw: &'r Raw,
-    steps: &[String],
-    found: &mut Vec<&'r Raw>,
-    projected: &mut bool,
-) -> Option<Cell> {
-    let Some((step, rest)) = steps.split_first() else {
-        if *raw == Raw::Null {
-            return Some(Cell::Null);
+/// Where a path ends.
+enum End<'r> {
+    Absent,
+    Raw(&'r Raw),
+    /// Something else stands on the way.
+    Wrong(String),
+}
+
+/// Walks the steps from `at` on, through objects only.
+fn find<'r>(raw: &'r Raw, path: &Path, at: usize) -> End<'r> {
+    let Some(step) = path.steps.get(at) else { return End::Raw(raw) };
+    match raw {
+        Raw::Object(_) => {
+            raw.member(step).map_or(End::Absent, |member| find(member, path, at.saturating_add(1)))
         }
-        found.push(raw);
+        Raw::Null => End::Absent,
+        other => {
+            let way = path.steps.get(..at).unwrap_or_default().join(".");
+            End::Wrong(format!("`{way}` is {}, an object with `{step}` was expected", other.sketch()))
+        }
+    }
+}
+
+/// Walks the steps from `at` on, into each element of the declared lists. Gives the state of the place if it ends before a list.
+fn each<'r>(raw: &'r Raw, path: &Path, at: usize, tell: &mut dyn FnMut(End<'r>)) -> Option<End<'r>> {
+    let next = path.lists.iter().map(|l| *l as usize).find(|l| *l >= at);
+    let Some(next) = next else {
+        tell(find(raw, path, at));
         return None;
     };
-    match raw {
-        Raw::Object(_) => match raw.member(step) {
-            Some(member) => gather(member, rest, found, projected),
-            None => Some(Cell::Absent),
-        },
-        Raw::List(items) => {
-            *projected = true;
-            let mut open = None;
+    let to_list = Path { steps: path.steps.get(..next).unwrap_or_default().to_vec(), ..path.clone() };
+    match find(raw, &to_list, at) {
+        End::Raw(Raw::List(items)) => {
             for item in items {
-                if let Some(cell @ Cell::Open(_)) = gather(item, steps, found, projected) {
-                    open = Some(cell);
+                let below = Path {
+                    lists: path.lists.iter().copied().filter(|l| *l as usize > next).collect(),
+                    ..path.clone()
+                };
+                if let Some(end) = each(item, &below, next, tell) {
+                    tell(end);
                 }
             }
-            open
+            None
         }
-        Raw::Null => Some(Cell::Absent),
-        other => Some(Open::misfit(format!(
-            "{} stands where an object with `{step}` was expected",
-            other.sketch()
-        ))),
+        End::Raw(Raw::Null) => Some(End::Absent),
+        End::Raw(other) => {
+            Some(End::Wrong(format!("`{}` is {}, a list was expected", to_list.shown(), other.sketch())))
+        }
+        end => Some(end),
     }
 }
 

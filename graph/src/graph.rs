@@ -132,6 +132,8 @@ pub struct Path {
     pub root: Root,
     /// Member names.
     pub steps: Vec<String>,
+    /// Before which steps a list stands, whose elements are each walked into.
+    pub lists: Vec<u32>,
     /// Type of the value at its end; if a list was walked through, a list of what its elements hold.
     pub ty: Type,
     /// Optional if any step on the way is.

@@ -69,6 +69,10 @@ pub const MANIFEST_BYTES: u64 = 256 << 10;
 pub const TASK_INPUT_BYTES: usize = 64 << 10;
 /// Largest file of results that is read; ten thousand results with notes stay under it.
 pub const RESULTS_FILE_BYTES: u64 = 4 << 20;
+/// All files of results of one run together: they are held in memory while they are read.
+pub const RESULTS_BYTES: u64 = 16 << 20;
+/// Most remarks about what was wrong with the results of one run.
+pub const RESULTS_PROBLEMS: usize = 1_000;
 /// Most results of one run.
 pub const RESULTS_PER_RUN: usize = 10_000;
 /// Most files of results of one run.

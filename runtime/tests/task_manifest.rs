@@ -12,7 +12,7 @@ use task_run::Run;
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::task::manifest::{Destructive, EnvironmentKind, Network};
 use taskbot_runtime::task::plan::FetchWhat;
-use taskbot_runtime::task::{Manifest, ManifestError, Plan};
+use taskbot_runtime::task::{Manifest, ManifestError, Plan, prepare_check};
 
 const WHOLE: &str = r#"
 contract = 1
@@ -241,6 +241,19 @@ fn hostile_values_are_refused_before_anything_uses_them() {
     // a template fills once: braces in a value stay text
     let text = format!("{text}[subject]\ntype = \"x\"\nitem = \"<{{t}}>\"\n");
     assert_eq!(plan(&text, &[("t", "$(id) {t} '\n")]).unwrap().0.subject.item, "<$(id) {t} '\n>");
+}
+
+#[test]
+fn a_missing_tool_is_named_with_what_installs_it() {
+    let text = "[prepare]\npackages = [\"sh\", { name = \"no-such-package\", tool = \"no-such-tool\", \
+                apt = \"for-apt\", dnf = \"for-dnf\" }]\n[run]\ncommand = [\"./run\"]\n";
+    let missing = prepare_check(&plan(text, &[]).unwrap().0).unwrap_err();
+    assert_eq!(missing.tools, ["no-such-tool"]);
+    assert_eq!(missing.class(), ErrorClass::Permanent);
+    let said = missing.to_string();
+    assert!(said.starts_with("not on this machine: no-such-tool; install with: "), "{said}");
+    let known = ["apt-get install -y for-apt", "dnf install -y for-dnf", "of this machine: no-such-package"];
+    assert!(known.iter().any(|command| said.ends_with(command)), "{said}");
 }
 
 #[test]

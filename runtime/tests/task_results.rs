@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
 use task_run::{Run, find, outcomes};
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::Manifest;
@@ -116,6 +117,22 @@ fn one_result_alone_and_json_are_read() {
     let (collected, _run) = from_file("- {name: a, result: ok}\n- {name: b.c, result: wonderful}\n");
     assert_eq!(outcomes(&collected.results), [("dist.demo.a", Passed), ("b.c", NeedsInspection)]);
     assert!(collected.results[1].note.contains("unknown outcome \"wonderful\""));
+}
+
+#[test]
+fn several_sources_are_read_together() {
+    let run = run();
+    fs::write(&run.dirs.results_file, "results: [{name: a, result: pass}]").unwrap();
+    fs::create_dir(run.dirs.artifacts.join("sub")).unwrap();
+    fs::write(run.dirs.artifacts.join("results.yml"), "results: [{name: b, result: fail}]").unwrap();
+    fs::write(run.dirs.artifacts.join("sub/c.tap"), "ok 1 - c\n1..1\n").unwrap();
+    fs::write(run.dirs.artifacts.join("sub/d.txt"), "not ok 1 - d\n1..1\n").unwrap();
+    let manifest = manifest("[results]\nfrom = [\"results.yml\", \"tap:**/*.tap\", \"tap:-\"]\n");
+    let collected = run.collect(&manifest, Ended::Exit(0));
+    assert_eq!(
+        outcomes(&collected.results),
+        [("dist.demo.a", Passed), ("dist.demo.b", Failed), ("dist.demo.c", Passed)]
+    );
 }
 
 #[test]
@@ -389,6 +406,51 @@ fn hostile_junit_and_tap_are_bounded() {
             outcomes(&run.collect(&manifest, Ended::Exit(0)).results),
             [("dist.demo", NeedsInspection)]
         );
+    }
+}
+
+#[test]
+fn files_of_results_are_bounded_together() {
+    let run = run();
+    let padded = format!("ok 1 - x\n1..1\n{}", "# filler\n".repeat(400_000));
+    for i in 0..8 {
+        fs::write(run.dirs.artifacts.join(format!("{i}.tap")), &padded).unwrap();
+    }
+    let collected = run.collect(&manifest("[results]\nfrom = [\"tap:*.tap\"]\n"), Ended::Exit(0));
+    let passed = collected.results.iter().filter(|result| result.outcome == Passed).count();
+    assert_eq!((passed, collected.results.len()), (4, 8), "16 MiB hold four of these files");
+    assert!(collected.results[7].note.contains("larger than"), "{}", collected.results[7].note);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Real files, cut, overwritten and repeated at random places: never a panic, always a result, names within bounds.
+    #[test]
+    fn mutated_results_always_give_a_result(
+        which in 0..5_usize,
+        at in 0.0..1.0_f64,
+        with in prop::collection::vec(any::<u8>(), 0..20),
+        keep_rest in any::<bool>(),
+    ) {
+        let names = ["pytest.xml", "node.tap", "perl.tap", "resultyaml.yml", "sti.yml"];
+        let mut bytes = fixture(names[which]);
+        let at = (at * bytes.len() as f64) as usize;
+        let rest = bytes.split_off(at);
+        bytes.extend(&with);
+        if keep_rest {
+            bytes.extend(rest.iter().skip(with.len()));
+        }
+        let run = run();
+        fs::write(run.dirs.artifacts.join("f"), &bytes).unwrap();
+        let from = ["junit:f", "tap:f", "tap:f", "f", "f"][which];
+        let collected = run.collect(&manifest(&format!("[results]\nfrom = [\"{from}\"]\n")), Ended::Exit(0));
+        prop_assert!(!collected.results.is_empty());
+        for result in &collected.results {
+            prop_assert!(!result.testcase.is_empty() && result.testcase.len() <= 512);
+            let control = result.testcase.chars().chain(result.note.chars()).any(char::is_control);
+            prop_assert!(!control, "{result:?}");
+        }
     }
 }
 

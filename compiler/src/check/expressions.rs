@@ -396,7 +396,7 @@ impl Checker<'_, '_> {
             Some((name, element)) if name == first.text => (PathRoot::Subject, element, 1),
             _ => (PathRoot::Body, body, 0),
         };
-        let (mut steps, mut presence, mut through_list) = (Vec::new(), Presence::Required, false);
+        let (mut steps, mut lists, mut presence) = (Vec::new(), Vec::new(), Presence::Required);
         let mut names_left = names.iter();
         let mut key = String::new();
         for _ in 0..skip {
@@ -434,14 +434,16 @@ impl Checker<'_, '_> {
             } else if own == Presence::Optional {
                 presence = Presence::Optional;
             }
-            through_list = through_list || through == Through::List;
+            if through == Through::List {
+                lists.push(u32::try_from(steps.len()).ok()?);
+            }
             steps.push(name.text.clone());
             shape = below;
             leaf = if let Shape::Leaf(ty) = below { Some(ty.clone()) } else { None };
         }
         let ty = leaf?;
-        let ty = if through_list { Type::List(Box::new(ty)) } else { ty };
-        let path = Path { root, steps, ty: ty.clone(), presence };
+        let ty = if lists.is_empty() { ty } else { Type::List(Box::new(ty)) };
+        let path = Path { root, steps, lists, ty: ty.clone(), presence };
         let mut at = TypedExpr { kind: TypedKind::Path(path), ty, presence, place };
         for name in names_left {
             at = self.access(view, at, name)?;

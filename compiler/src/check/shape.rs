@@ -38,7 +38,8 @@ impl Shape {
         }
         match self {
             Self::Leaf(ty) => {
-                out.push(Path { root, steps: steps.clone(), ty: ty.clone(), presence: Presence::Required });
+                let (steps, lists) = (steps.clone(), Vec::new());
+                out.push(Path { root, steps, lists, ty: ty.clone(), presence: Presence::Required });
             }
             Self::Object(members) => {
                 for member in members.iter().filter(|m| m.presence == Presence::Required) {
@@ -50,7 +51,14 @@ impl Shape {
             Self::List(item) => {
                 let mut below = Vec::new();
                 item.required(root, steps, skip, &mut below);
-                out.extend(below.into_iter().map(|p| Path { ty: Type::List(Box::new(p.ty)), ..p }));
+                let here = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+                out.extend(below.into_iter().map(|mut path| {
+                    path.lists.insert(0, here);
+                    if path.lists.len() == 1 {
+                        path.ty = Type::List(Box::new(path.ty));
+                    }
+                    path
+                }));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Downloads of a task, before it runs.
 //!
-//! Comes in: a planned download and where this site keeps packages. Goes out: files below the run's `fetched` directory.
-//! It never follows a link out of its source and never puts a message's value into a path before it was read as its type.
+//! Comes in: a planned download and where this site keeps packages. Goes out: files below the run's `fetched`
+//! directory. It never follows a link out of its source and never puts a message's value into a path before it was
+//! read as its type.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -19,7 +20,8 @@ use crate::limits;
 /// `[downloads]` of the daemon's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct DownloadConfig {
-    /// Base of koji's `packages/` layout: a directory (or `file://`), `<base>/<name>/<version>/<release>/<arch>/*.rpm`.
+    /// Base of koji's `packages/` layout: a directory (or `file://`),
+    /// `<base>/<name>/<version>/<release>/<arch>/*.rpm`.
     pub koji: Option<String>,
 }
 
@@ -105,8 +107,8 @@ fn koji_base(config: &DownloadConfig) -> Result<PathBuf, DownloadError> {
     }
 }
 
-/// Copies the files of a build: of each wanted folder, its regular files. A folder `src` may hold an unpacked source tree
-/// (the layout for machines without rpm); it is copied as it is.
+/// Copies the files of a build: of each wanted folder, its regular files. A folder `src` may hold an unpacked
+/// source tree (the layout for machines without rpm); it is copied as it is.
 fn koji(base: &Path, build: &Nvr, arches: &[String], into: &Path) -> Result<Vec<PathBuf>, DownloadError> {
     let source = base.join(&build.name).join(&build.version).join(&build.release);
     let not_found = |what: &Path| DownloadError::NotFound(format!("{} is not there", what.display()));

@@ -1,7 +1,7 @@
 //! What the end of a task's command says, by the manifest's lists of exit codes.
 //!
-//! Comes in: the lists and how the command ended. Goes out: an outcome and a note. An end that the lists do not name is
-//! NEEDS_INSPECTION: it says that something happened, not that the tested item is bad.
+//! Comes in: the lists and how the command ended. Goes out: an outcome and a note. An end that the lists do not
+//! name is NEEDS_INSPECTION: it says that something happened, not that the tested item is bad.
 
 use super::Outcome;
 use super::manifest::Exit;

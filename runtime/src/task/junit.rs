@@ -1,8 +1,8 @@
 //! JUnit XML, as pytest and most test runners write it.
 //!
 //! Comes in: the text of a file. Goes out: one report for each `testcase`: `failure` is FAILED, `error` is
-//! NEEDS_INSPECTION (the test itself broke), `skipped` is INFO. A document type is refused: no runner writes one, and it is
-//! where entities come from.
+//! NEEDS_INSPECTION (the test itself broke), `skipped` is INFO. A document type is refused: no runner writes one,
+//! and it is where entities come from.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};

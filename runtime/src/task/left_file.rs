@@ -1,7 +1,7 @@
 //! Files that a task left behind or brought along: opened as what they are, never as what they point to.
 //!
-//! Comes in: a directory of the run and a name relative to it. Goes out: bytes within a bound, or why not. It never follows
-//! a symbolic link, never waits on a pipe, never opens a device, and reads no more than it was told.
+//! Comes in: a directory of the run and a name relative to it. Goes out: bytes within a bound, or why not. It never
+//! follows a symbolic link, never waits on a pipe, never opens a device, and reads no more than it was told.
 
 use std::ffi::{CStr, OsStr};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! `task.toml`: what a task's repository says about itself.
 //!
-//! Comes in: a checkout. Goes out: a `Manifest` whose every field has been read as its type, or all that is wrong with it,
-//! each with its line and the closest known key. It never runs anything and follows no link.
+//! Comes in: a checkout. Goes out: a `Manifest` whose every field has been read as its type, or all that is wrong
+//! with it, each with its line and the closest known key. It never runs anything and follows no link.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -301,8 +301,8 @@ impl Manifest {
         }
     }
 
-    /// How the inputs differ from the task's .tb declaration, `(name, type)` each; the declaration decides, and a manifest
-    /// that differs is to be refused. An input with a default may be missing from the declaration.
+    /// How the inputs differ from the task's .tb declaration, `(name, type)` each; the declaration decides, and a
+    /// manifest that differs is to be refused. An input with a default may be missing from the declaration.
     pub fn check_inputs(&self, declared: &[(String, String)]) -> Vec<String> {
         let mut differences = Vec::new();
         for (name, type_name) in declared {

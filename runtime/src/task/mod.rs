@@ -3,9 +3,10 @@
 //! Comes in: a checkout and typed arguments. Goes out: what to run with which environment, and typed results. It never
 //! starts a process and never writes to a store.
 //!
-//! In the order of a run's steps: `Manifest::read` -> `Manifest::check_inputs` -> `Manifest::plan` -> `prepare_check` ->
-//! `download::download` -> (the executor runs the plan's commands) -> `results::collect` -> `artifacts::index`.
-//! `docs/tasks.md` is the contract as authors of tasks read it; a test compares its keys with those read here.
+//! In the order of a run's steps: `Manifest::read` -> `Manifest::check_inputs` -> `Manifest::plan` ->
+//! `prepare_check` -> `download::download` -> (the executor runs the plan's commands) -> `results::collect` ->
+//! `artifacts::index`. `docs/tasks.md` is the contract as authors of tasks read it; a test compares its keys with
+//! those read here.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ mod exit_code;
 mod junit;
 mod left_file;
 pub mod manifest;
+mod manifest_fetch;
 mod manifest_reader;
 pub mod plan;
 pub mod prepare;

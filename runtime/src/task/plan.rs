@@ -1,8 +1,9 @@
 //! From a manifest and typed arguments to what a run does: commands, downloads, the environment.
 //!
-//! Comes in: a manifest, the values of its inputs, the directories of the run. Goes out: a `Plan` for the steps. It never
-//! puts a value into a command line or an option: values reach a task only as environment values, and templates
-//! (`{package}`) are filled only in the subject and in downloads, where each value has been read as its type.
+//! Comes in: a manifest, the values of its inputs, the directories of the run. Goes out: a `Plan` for the steps. It
+//! never puts a value into a command line or an option: values reach a task only as environment values, and
+//! templates (`{package}`) are filled only in the subject and in downloads, where each value has been read as its
+//! type.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

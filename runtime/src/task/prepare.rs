@@ -1,7 +1,7 @@
 //! Whether the machine has what a task needs, and what a failed preparation means.
 //!
-//! Comes in: a plan. Goes out: nothing, or the missing commands with what to install. It never installs anything and starts
-//! no process: a command is looked for on the task's own `PATH`.
+//! Comes in: a plan. Goes out: nothing, or the missing commands with what to install. It never installs anything
+//! and starts no process: a command is looked for on the task's own `PATH`.
 
 use std::fmt;
 use std::fs::File;
@@ -16,7 +16,8 @@ use crate::class::ErrorClass;
 use crate::executor::Ended;
 use crate::message::MessageText;
 
-/// Exit code (EX_UNAVAILABLE of sysexits.h) by which `[prepare]` and `[run]` say: not available on this machine, do not try again.
+/// Exit code (EX_UNAVAILABLE of sysexits.h) by which `[prepare]` and `[run]` say: not available on this machine, do
+/// not try again.
 pub const EXIT_UNAVAILABLE: i32 = 69;
 
 /// Commands that a task needs and the machine lacks.
@@ -87,8 +88,9 @@ pub fn failure(ended: Ended, log: &Path) -> Option<PrepareFailure> {
     Some(PrepareFailure { class, message: format!("{how}{said}") })
 }
 
-/// What it means that the task's own command ended with `EXIT_UNAVAILABLE`: it found out only then that this machine lacks
-/// something. None for every other end, and where `run.exit` gives the code a meaning of its own. Such a run has no results.
+/// What it means that the task's own command ended with `EXIT_UNAVAILABLE`: it found out only then that this
+/// machine lacks something. None for every other end, and where `run.exit` gives the code a meaning of its own.
+/// Such a run has no results.
 pub fn unavailable(exit: &Exit, ended: Ended, log: &Path) -> Option<PrepareFailure> {
     let own_meaning =
         [&exit.pass, &exit.fail, &exit.skip].iter().any(|codes| codes.contains(&EXIT_UNAVAILABLE));

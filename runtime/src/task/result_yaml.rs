@@ -1,8 +1,9 @@
 //! Results as YAML or JSON: a superset of Taskotron's ResultYAML and of results.yml of the Standard Test Interface.
 //!
-//! Comes in: text. Goes out: what it reports. Either `results:` with a list, or a list, or one result alone; each with
-//! `outcome` or `result`, `checkname`, `testcase`, `test` or `name`, `artifact`, `artifacts` or `logs`, `item`, `type`, `note`; all other keys are
-//! kept as data. Aliases, nesting and nodes are bounded, so that a small file cannot become a large value.
+//! Comes in: text. Goes out: what it reports. Either `results:` with a list, or a list, or one result alone; each
+//! with `outcome` or `result`, `checkname`, `testcase`, `test` or `name`, `artifact`, `artifacts` or `logs`,
+//! `item`, `type`, `note`; all other keys are kept as data. Aliases, nesting and nodes are bounded, so that a small
+//! file cannot become a large value.
 
 use serde_json::{Map, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;

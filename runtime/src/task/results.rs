@@ -1,8 +1,8 @@
 //! What a task left behind, as results.
 //!
-//! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong with
-//! them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be read becomes
-//! NEEDS_INSPECTION with the reason, and the file is kept.
+//! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong
+//! with them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be
+//! read becomes NEEDS_INSPECTION with the reason, and the file is kept.
 
 use std::path::Path;
 
@@ -66,14 +66,16 @@ impl Reported {
 
 /// Reads the results of a run whose command ended.
 ///
-/// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of the
-/// command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not end as the
-/// manifest's exit codes say, or says "failed" while no result does.
+/// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of
+/// the command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not
+/// end as the manifest's exit codes say, or says "failed" while no result does.
 pub fn collect(manifest: &Manifest, dirs: &RunDirs, ended: Ended, subject: &Subject) -> Collected {
-    let mut gathered = Gathered { manifest, subject, out: Collected::default(), artifacts: None };
-    gathered.artifacts = LeftDir::open(&dirs.artifacts, HardLinks::Refused)
-        .map_err(|refused| gathered.out.problems.push(format!("artifact directory: {refused}")))
-        .ok();
+    let bytes_left = limits::RESULTS_BYTES;
+    let mut gathered = Gathered { manifest, subject, out: Collected::default(), artifacts: None, bytes_left };
+    match LeftDir::open(&dirs.artifacts, HardLinks::Refused) {
+        Ok(artifacts) => gathered.artifacts = Some(artifacts),
+        Err(refused) => gathered.problem(format!("artifact directory: {refused}")),
+    }
     let found_file = gathered.results_file(&dirs.results_file);
     let found_others = gathered.others(dirs);
     gathered.end_of_command(&exit_code::said(&manifest.exit, ended), found_file || found_others);
@@ -86,9 +88,17 @@ struct Gathered<'a> {
     subject: &'a Subject,
     out: Collected,
     artifacts: Option<LeftDir>,
+    /// How much of files may still be read.
+    bytes_left: u64,
 }
 
 impl Gathered<'_> {
+    fn problem(&mut self, problem: String) {
+        if self.out.problems.len() < limits::RESULTS_PROBLEMS {
+            self.out.problems.push(problem);
+        }
+    }
+
     /// `$TASKBOT_RESULTS`; whether there was one.
     fn results_file(&mut self, path: &Path) -> bool {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
@@ -115,7 +125,7 @@ impl Gathered<'_> {
                 match kept {
                     Ok(()) => self.unreadable("$TASKBOT_RESULTS", &why, vec![REJECTED_RESULTS.into()]),
                     Err(refused) => {
-                        self.out.problems.push(format!("$TASKBOT_RESULTS could not be kept: {refused}"));
+                        self.problem(format!("$TASKBOT_RESULTS could not be kept: {refused}"));
                         self.unreadable("$TASKBOT_RESULTS", &why, Vec::new());
                     }
                 }
@@ -156,9 +166,14 @@ impl Gathered<'_> {
 
     fn one_file(&mut self, source: &ResultSource, path: &Path) {
         let bytes = match &self.artifacts {
-            Some(artifacts) => artifacts.read(path, limits::RESULTS_FILE_BYTES).map_err(|e| e.to_string()),
+            Some(artifacts) => {
+                let max_bytes = limits::RESULTS_FILE_BYTES.min(self.bytes_left);
+                artifacts.read(path, max_bytes).map_err(|e| e.to_string())
+            }
             None => Err("the artifact directory is gone".into()),
         };
+        let read_bytes = bytes.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.bytes_left = self.bytes_left.saturating_sub(read_bytes);
         let read = bytes.and_then(|bytes| match source {
             ResultSource::Yaml(_) => result_yaml::read(&text(bytes)?),
             ResultSource::Junit(_) => junit::read(&text(bytes)?),
@@ -233,7 +248,7 @@ impl Gathered<'_> {
         if !wrong.is_empty() {
             note = format!("reported {outcome:?}, but {}; {note}", wrong.join(", "));
             outcome = Outcome::NeedsInspection;
-            self.out.problems.push(format!("{testcase}: {}", wrong.join(", ")));
+            self.problem(format!("{testcase}: {}", wrong.join(", ")));
         }
         let note = cut(note, limits::RESULT_NOTE_BYTES);
         TaskResult { testcase, outcome, item, item_type, note, artifacts, data }
@@ -252,7 +267,7 @@ impl Gathered<'_> {
             match file {
                 Ok(_) => paths.push(path),
                 Err(Refused::Missing) => {
-                    self.out.problems.push(format!("artifact {:?}: there is no such file", cut(path, 200)));
+                    self.problem(format!("artifact {:?}: there is no such file", cut(path, 200)));
                 }
                 Err(refused) => wrong.push(format!("artifact {:?}: {refused}", cut(path, 200))),
             }
@@ -263,7 +278,7 @@ impl Gathered<'_> {
     /// A file of results that cannot be read.
     fn unreadable(&mut self, name: &str, why: &str, artifacts: Vec<String>) {
         let why = cut(one_line(why), limits::RESULT_NOTE_BYTES / 2);
-        self.out.problems.push(format!("{name}: {why}"));
+        self.problem(format!("{name}: {why}"));
         let note = format!("{name} cannot be used: {why}");
         self.own(Outcome::NeedsInspection, note, artifacts);
     }

@@ -1,7 +1,8 @@
 //! TAP 13, the Test Anything Protocol: lines `ok 1 - name # SKIP why` among whatever else a task prints.
 //!
-//! Comes in: text, a file or a run's whole log. Goes out: one report for each test, and one for each that was planned and
-//! never came. A YAML block after a test becomes data. Indented lines (subtests of TAP 14) are left to their summary line.
+//! Comes in: text, a file or a run's whole log. Goes out: one report for each test, and one for each that was
+//! planned and never came. A YAML block after a test becomes data. Indented lines (subtests of TAP 14) are left to
+//! their summary line.
 
 use serde_json::{Map, Value};
 

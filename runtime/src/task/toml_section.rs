@@ -1,7 +1,8 @@
 //! Typed reading of a TOML table, with a problem for each thing that is not as it should be.
 //!
-//! Comes in: a parsed table with the places of its parts. Goes out: strings, durations, sizes; problems with their line and,
-//! for an unknown key, the closest known one. It knows which keys a section has only from `manifest_reader::KEYS`.
+//! Comes in: a parsed table with the places of its parts. Goes out: strings, durations, sizes; problems with their
+//! line and, for an unknown key, the closest known one. It knows which keys a section has only from
+//! `manifest_reader::KEYS`.
 
 use std::time::Duration;
 
@@ -56,8 +57,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The table `name` (`run.exit`: the table `exit` of `parent`) with its keys checked; where it is absent, a section
-    /// without keys.
+    /// The table `name` (`run.exit`: the table `exit` of `parent`) with its keys checked; where it is absent, a
+    /// section without keys.
     pub(super) fn section<'a>(&mut self, parent: Section<'a>, name: &'static str) -> Section<'a> {
         let key = name.rsplit('.').next().unwrap_or(name);
         let at = parent.get(key).map_or(parent.at, |value| value.span().start);
