@@ -27,6 +27,7 @@ fn rules() -> Graph {
     let nvr = ValuePath {
         root: Root::Subject,
         steps: vec!["nvr".into()],
+        lists: Vec::new(),
         ty: Type::Nvr,
         presence: Presence::Required,
     };
