@@ -1,8 +1,9 @@
 //! Admission: what is to be written for one judged message. Judging is pure; what has memory begins here.
 //!
-//! Comes in: a message's judgement and the rule set that judged it. Goes out: plain data that the store applies in one
-//! transaction: the decision with its facts, the runs with their idempotency keys and reasons, what is parked, what is
-//! refused. The memory itself (has this happening been seen, does this run exist) is the store's, inside that transaction.
+//! Comes in: a message's judgement and the rule set that judged it. Goes out: plain data that the store applies in
+//! one transaction: the decision with its facts, the runs with their idempotency keys and reasons, what is parked,
+//! what is refused. The memory itself (has this happening been seen, does this run exist) is the store's, inside that
+//! transaction.
 
 use std::collections::BTreeMap;
 

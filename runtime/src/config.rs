@@ -1,7 +1,8 @@
 //! `taskbot.toml`: what a site says to its daemon. Strict: an unknown key is an error with a suggestion.
 //!
-//! Comes in: the file's text and the directory that its relative paths start from. Goes out: a `Config` in which every path is
-//! resolved and every number is within its bounds. Everything has a default that works; it never reads anything else.
+//! Comes in: the file's text and the directory that its relative paths start from. Goes out: a `Config` in which
+//! every path is resolved and every number is within its bounds. Everything has a default that works; it never reads
+//! anything else.
 //!
 //! ```toml
 //! state_dir = "state"              # store, work directories, artifacts
@@ -92,7 +93,8 @@ pub struct FactConfig {
     /// TOML or JSON file: fact -> key -> value.
     #[serde(default)]
     pub table: Option<PathBuf>,
-    /// Program and arguments; gets `{"fact": ..., "key": ...}` on standard input, answers `{"value": ...}` or `{"absent": true}`.
+    /// Program and arguments; gets `{"fact": ..., "key": ...}` on standard input, answers `{"value": ...}` or
+    /// `{"absent": true}`.
     #[serde(default)]
     pub command: Option<Vec<String>>,
     /// How long an answer is used.

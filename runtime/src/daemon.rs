@@ -1,8 +1,9 @@
 //! The daemon: every station of the pipeline, in order, and how it starts, is steered and ends.
 //!
-//! Comes in: a configuration, a `reload` that gives an artifact's bytes, orders of the operator. Goes out: what the stations
-//! make durable, and a summary. Each station ends when the one before it has ended and nothing is left for it, or when the
-//! daemon is told to stop; the first error that is fatal ends all. Whatever is under way then is resumed by the next start.
+//! Comes in: a configuration, a `reload` that gives an artifact's bytes, orders of the operator. Goes out: what the
+//! stations make durable, and a summary. Each station ends when the one before it has ended and nothing is left for
+//! it, or when the daemon is told to stop; the first error that is fatal ends all. Whatever is under way then is
+//! resumed by the next start.
 
 use std::fmt;
 use std::fs::{File, TryLockError};

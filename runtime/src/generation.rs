@@ -1,7 +1,7 @@
 //! A generation: one loaded rule set, by which a message is judged as a whole.
 //!
-//! Comes in: an artifact's bytes. Goes out: a shared, immutable rule set with its hash. A reload replaces the current one
-//! between two messages; what was parked is judged on by the generation that parked it.
+//! Comes in: an artifact's bytes. Goes out: a shared, immutable rule set with its hash. A reload replaces the current
+//! one between two messages; what was parked is judged on by the generation that parked it.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The inbox: from deliveries to durable decisions.
 //!
-//! Comes in: deliveries of all sources, in the order of their arrival. Goes out: for each delivery one fate, committed before
-//! its source is told: verify -> limit -> match -> one transaction (message, decision, runs by unique key). What waits
-//! together is committed together. It never runs anything, and one bad message never stops the next.
+//! Comes in: deliveries of all sources, in the order of their arrival. Goes out: for each delivery one fate,
+//! committed before its source is told: verify -> limit -> match -> one transaction (message, decision, runs by
+//! unique key). What waits together is committed together. It never runs anything, and one bad message never stops
+//! the next.
 
 use std::sync::Arc;
 
@@ -40,7 +41,8 @@ pub struct Inbox<E> {
     pub new_questions: Arc<Notify>,
 }
 
-/// Takes deliveries until all sources are gone or the daemon stops. What is not committed then goes back to its source.
+/// Takes deliveries until all sources are gone or the daemon stops. What is not committed then goes back to its
+/// source.
 pub async fn serve<E: Effects>(
     inbox: Inbox<E>,
     mut deliveries: mpsc::Receiver<Delivery>,

@@ -22,7 +22,8 @@ pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 pub const TASK_LOG_BYTES: u64 = 16 << 20;
 /// Messages that an AMQP broker may send ahead of acknowledgements: one group commit.
 pub const AMQP_PREFETCH: u16 = 100;
-/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a minute.
+/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a
+/// minute.
 pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
 /// Standard input of a command: a fact's key; it has to fit into one pipe buffer.
 pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
@@ -30,7 +31,8 @@ pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
 pub const TOPIC_BYTES: usize = 1000;
 /// Longest reason that is kept for a quarantined message: a few lines.
 pub const REASON_CHARS: usize = 300;
-/// Attempts that a stopping or crashing daemon may cut off before the run is given up: it may be the run that crashes it.
+/// Attempts that a stopping or crashing daemon may cut off before the run is given up: it may be the run that crashes
+/// it.
 pub const RUN_RESTARTS: u32 = 10;
 /// Wait before the second attempt of anything; doubled with each further one.
 pub const RETRY_FIRST: Duration = Duration::from_secs(2);
@@ -48,7 +50,8 @@ pub const FACT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 pub const FACT_LIFETIME_LEAST: Duration = Duration::from_secs(10);
 /// How long one call of a fact command may take, where the configuration says nothing.
 pub const FACT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a decision waits for a failing provider before it is called undecided, where the configuration says nothing.
+/// How long a decision waits for a failing provider before it is called undecided, where the configuration says
+/// nothing.
 pub const FACT_DEADLINE: Duration = Duration::from_secs(3600);
 /// Parcels of the outbox that are read at once.
 pub const PARCELS_AT_ONCE: usize = 32;
@@ -140,7 +143,8 @@ pub const FETCH_LINK_BYTES: usize = 4095;
 pub const FETCH_URL_BYTES: usize = 2000;
 /// Lines of a recording that may wait for their commit.
 pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
-/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a terabyte.
+/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a
+/// terabyte.
 pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
 /// Connecting to a publisher or broker, before it counts as unreachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -160,3 +164,5 @@ pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
 /// Most files of one download: the largest builds have some ten thousand packages.
 pub const DOWNLOAD_FILES: usize = 20_000;
+/// Heartbeat of a broker's connection, unless its URL says another: a dead one is found after two.
+pub const AMQP_HEARTBEAT_SECONDS: u16 = 30;

@@ -1,7 +1,8 @@
 //! `taskbot.lock`: the commit that each task is run at, reviewed like code.
 //!
-//! Comes in: the file. Goes out: the commit of a task's repository. It never resolves anything: `taskbot` writes the file, the
-//! daemon reads it; a task that it does not name is resolved when its run starts, and the commit is recorded with the run.
+//! Comes in: the file. Goes out: the commit of a task's repository. It never resolves anything: `taskbot` writes the
+//! file, the daemon reads it; a task that it does not name is resolved when its run starts, and the commit is
+//! recorded with the run.
 //!
 //! ```toml
 //! version = 1

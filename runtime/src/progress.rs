@@ -1,7 +1,7 @@
 //! Progress: what an observer is told while it happens, for progress bars and `demo`.
 //!
-//! Comes in: moves of messages and runs, once they are durable. Goes out: events on a bounded channel. A slow observer loses
-//! events, the daemon never waits; nothing durable depends on them.
+//! Comes in: moves of messages and runs, once they are durable. Goes out: events on a bounded channel. A slow
+//! observer loses events, the daemon never waits; nothing durable depends on them.
 
 use serde::Serialize;
 use tokio::sync::mpsc;

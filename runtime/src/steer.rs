@@ -1,7 +1,8 @@
 //! Steering: signals and orders of the operator.
 //!
-//! Comes in: TERM, INT, HUP, and the same as orders. Goes out: a stop for all stations, a new generation, a cancelled run. A
-//! reload is atomic: the new rule set is complete, loaded and kept before it is the current one; a bad one changes nothing.
+//! Comes in: TERM, INT, HUP, and the same as orders. Goes out: a stop for all stations, a new generation, a cancelled
+//! run. A reload is atomic: the new rule set is complete, loaded and kept before it is the current one; a bad one
+//! changes nothing.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::daemon::{Control, DaemonError, Reload, compile};
 use crate::effect::{Effects, Real};
 use crate::generation::Generation;
 use crate::progress::{Observer, Progress};
-use crate::store::{RunId, Store, StoreError};
+use crate::store::{Level, RunId, Store, StoreError};
 
 /// What steering needs.
 pub(crate) struct Wheel {
@@ -73,10 +74,14 @@ impl Wheel {
                 self.store.keep_generation(hash.clone(), artifact, self.effects.now()).await?;
                 self.generation.send_replace(Arc::new(generation));
                 tracing::info!(generation = hash, "the rules are loaded again");
+                let text = format!("the rules are loaded again: {hash}");
+                self.store.log(self.effects.now(), Level::Info, None, text).await?;
                 self.observer.tell(Progress::Reloaded { generation: hash });
             }
             Err(reason) => {
                 tracing::error!(%reason, "the rules are not loaded; the old ones stay");
+                let text = format!("the rules are not loaded, the old ones stay: {reason}");
+                self.store.log(self.effects.now(), Level::Error, None, text).await?;
                 self.observer.tell(Progress::ReloadRefused { reason });
             }
         }

@@ -1,7 +1,8 @@
 //! Supply: all configured sources, side by side, into one queue.
 //!
-//! Comes in: configured sources. Goes out: deliveries. The queue closes when no source can bring anything any more: that is
-//! what ends the stations behind it. A source that cannot be used at all stops the daemon; one that lost its link does not.
+//! Comes in: configured sources. Goes out: deliveries. The queue closes when no source can bring anything any more:
+//! that is what ends the stations behind it. A source that cannot be used at all stops the daemon; one that lost its
+//! link does not.
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

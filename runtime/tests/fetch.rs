@@ -187,9 +187,10 @@ async fn p18_a_tree_bomb_ends_at_the_bound() {
     let commit = origin.commit("deep", deep);
     let error = origin.checkout(&commit).await.unwrap_err();
     assert!(error.to_string().contains("directories deep"), "{error}");
-    let huge = origin.blob(&vec![0; 100 << 20]);
-    let names = [b"0", b"1", b"2", b"3", b"4", b"5"];
-    let commit = origin.commit("huge", origin.tree(&names.map(|name| (FILE, name.as_slice(), huge))));
+    let huge = origin.blob(&vec![0; 30 << 20]);
+    let names: [[u8; 1]; 18] = std::array::from_fn(|i| [b'a' + u8::try_from(i).unwrap()]);
+    let commit =
+        origin.commit("huge", origin.tree(&names.each_ref().map(|name| (FILE, name.as_slice(), huge))));
     let error = origin.checkout(&commit).await.unwrap_err();
     assert!(error.to_string().contains("bytes in all"), "{error}");
     assert!(origin.is_clean());

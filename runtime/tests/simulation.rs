@@ -1,8 +1,9 @@
 //! P01 and P02 in a deterministic simulation: three messages, two rules, a crash at every single point.
 //!
-//! The real store, the real state machine and its driver run against a simulated world: one thread, a clock that only moves
-//! when looked at, an order of things that a seed decides. Before and after every effect the world can end, as a process does
-//! that is killed; the next one starts from what the store holds, and the bus delivers again what was not settled.
+//! The real store, the real state machine and its driver run against a simulated world: one thread, a clock that only
+//! moves when looked at, an order of things that a seed decides. Before and after every effect the world can end, as
+//! a process does that is killed; the next one starts from what the store holds, and the bus delivers again what was
+//! not settled.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,7 +32,8 @@ use taskbot_runtime::store::{Admitted, Durability, Reader, ResultFilter, RunId, 
 use taskbot_runtime::task::{Outcome, TaskResult};
 use tokio_util::sync::CancellationToken;
 
-/// What outlives a crash besides the store: the bus, the disk's work directories, the calendar, the counters of the test.
+/// What outlives a crash besides the store: the bus, the disk's work directories, the calendar, the counters of the
+/// test.
 struct World {
     seed: u64,
     clock: i64,

@@ -242,20 +242,6 @@ async fn p04_a_mute_peer_is_lost_and_tried_again() {
     subscribed.end().await;
 }
 
-/// Processes that were started as this kind of worker by this test process.
-fn workers() -> Vec<i32> {
-    let own = format!(" {} ", std::process::id());
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| {
-        let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
-        let stat = read("stat");
-        read("cmdline").contains("source-zmq")
-            && stat.rsplit(')').next().is_some_and(|rest| rest.contains(&own))
-    })
-    .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_cannot_be_are_refused() {
     for endpoints in
@@ -264,19 +250,6 @@ async fn endpoints_that_cannot_be_are_refused() {
         let refused = Subscribed::to(endpoints, 0).source.await.unwrap();
         assert!(matches!(refused, Err(SourceError::Config(_))), "{endpoints:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_ends_with_its_source() {
-    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
-    let subscribed = Subscribed::to(&[&endpoint], 0);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = workers();
-    assert!(!before.is_empty());
-    subscribed.end().await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    // Other tests of this file run their own workers meanwhile.
-    assert!(workers().len() < before.len() || !workers().iter().any(|pid| before.contains(pid)));
 }
 
 const PYTHON_PUBLISHER: &str = r"

@@ -1,7 +1,8 @@
 //! Carrying out what the state machine says, for one run, until it gives its slot back.
 //!
-//! Comes in: an open run, the effects, and two ways to be told to end: the daemon stops, or the run is cancelled. Goes out:
-//! where the run stands. It decides nothing. When the daemon stops it leaves the run as recorded: the next start resumes it.
+//! Comes in: an open run, the effects, and two ways to be told to end: the daemon stops, or the run is cancelled.
+//! Goes out: where the run stands. It decides nothing. When the daemon stops it leaves the run as recorded: the next
+//! start resumes it.
 
 use tokio_util::sync::CancellationToken;
 

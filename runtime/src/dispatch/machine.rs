@@ -1,9 +1,9 @@
 //! The life of a run as a pure state machine: `step(progress, input) -> (progress, effects)`.
 //!
-//! Comes in: where a run stands, what just happened, the time and a random number. Goes out: where it stands now and what is
-//! to be done, in order: first the durable record, then the deed. It does nothing by itself, so it runs the same in the
-//! daemon and in the simulation. Invariants: a step is recorded as started before it is performed; every attempt that
-//! started a step goes through cleaning; results are recorded with the end of `report` and nowhere else.
+//! Comes in: where a run stands, what just happened, the time and a random number. Goes out: where it stands now and
+//! what is to be done, in order: first the durable record, then the deed. It does nothing by itself, so it runs the
+//! same in the daemon and in the simulation. Invariants: a step is recorded as started before it is performed; every
+//! attempt that started a step goes through cleaning; results are recorded with the end of `report` and nowhere else.
 
 use std::time::Duration;
 

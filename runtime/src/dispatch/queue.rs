@@ -1,8 +1,8 @@
 //! Which run goes on next, and how many at once.
 //!
-//! Comes in: open runs in the store, slots, cancellations. Goes out: driven runs. Runs go on in the order in which they were
-//! made; one that waits for its next attempt holds no slot. It ends when the daemon stops, or when nothing upstream can make
-//! a run any more and all are over.
+//! Comes in: open runs in the store, slots, cancellations. Goes out: driven runs. Runs go on in the order in which
+//! they were made; one that waits for its next attempt holds no slot. It ends when the daemon stops, or when nothing
+//! upstream can make a run any more and all are over.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The names of things in a run's life: its states, its steps, how it may end.
 //!
-//! Comes in: nothing, this is data. Goes out: to the state machine, the store and the command. The spelling here is the
-//! spelling in the store, so it is never changed, only added to.
+//! Comes in: nothing, this is data. Goes out: to the state machine, the store and the command. The spelling here is
+//! the spelling in the store, so it is never changed, only added to.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,8 +1,8 @@
 //! Effects: everything that dispatch and the inbox do to the world, behind one seam.
 //!
-//! Comes in: orders as plain data (`Transition`, `StepOrder`, `Arrival`). Goes out: what the world answered. There are two
-//! worlds: `real` (store, clock, randomness, processes, network) and the simulation of the tests, which crashes at every
-//! point of a scenario and repeats it from a seed. Whatever decides is pure and knows neither.
+//! Comes in: orders as plain data (`Transition`, `StepOrder`, `Arrival`). Goes out: what the world answered. There
+//! are two worlds: `real` (store, clock, randomness, processes, network) and the simulation of the tests, which
+//! crashes at every point of a scenario and repeats it from a seed. Whatever decides is pure and knows neither.
 
 mod real;
 mod time;

@@ -1,7 +1,7 @@
 //! A point in time as the daemon records it.
 //!
-//! Comes in: the clock, or a stored number. Goes out: milliseconds since 1970 for the store, RFC 3339 for people and JSON. It
-//! never reads the clock by itself: that is an effect.
+//! Comes in: the clock, or a stored number. Goes out: milliseconds since 1970 for the store, RFC 3339 for people and
+//! JSON. It never reads the clock by itself: that is an effect.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

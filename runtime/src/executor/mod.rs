@@ -43,7 +43,7 @@ pub struct TaskCommand {
     pub env: BTreeMap<String, String>,
     /// File that standard output and error are appended to, at most `limits::TASK_LOG_BYTES`.
     pub log: PathBuf,
-    /// Directories it may write to.
+    /// Directories it may write to; they must be there. Beside them only the usual devices, so point `TMPDIR` and `HOME` into them.
     pub writable: Vec<PathBuf>,
     /// Wall-clock limit.
     pub timeout: Duration,

@@ -1,8 +1,8 @@
 //! The provider that asks a program.
 //!
-//! Comes in: `{"fact": "nvr.lang", "key": "curl"}` on the program's standard input; never an argument, never a shell. Goes out:
-//! what it says on standard output, `{"value": ...}` or `{"absent": true}`. Any other answer, exit code or a timeout is a
-//! failure of the provider.
+//! Comes in: `{"fact": "nvr.lang", "key": "curl"}` on the program's standard input; never an argument, never a shell.
+//! Goes out: what it says on standard output, `{"value": ...}` or `{"absent": true}`. Any other answer, exit code or
+//! a timeout is a failure of the provider.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! Facts: finding out what no message holds, and judging again what waited for it.
 //!
-//! Comes in: questions of parked decisions. Goes out: answers in the store, and the runs that they decide. A provider that
-//! fails is asked again, later and later; after its deadline whatever waits is undecided, loudly. It never guesses, and a
-//! failure never turns into "no".
+//! Comes in: questions of parked decisions. Goes out: answers in the store, and the runs that they decide. A provider
+//! that fails is asked again, later and later; after its deadline whatever waits is undecided, loudly. It never
+//! guesses, and a failure never turns into "no".
 
 mod command;
 mod table;
@@ -223,7 +223,7 @@ impl<E: Effects> Asking<E> {
 
     /// Judges what waits for a fact, or everything that waits.
     async fn judge_again(&self, on: Option<FactKey>) -> Result<(), StoreError> {
-        for parked in self.store.parked_decisions(on).await? {
+        for parked in self.store.parked_decisions(on.clone()).await? {
             let generation = self.generation_of(&parked).await?;
             let topic = MessageText::new(&parked.topic);
             let Some(stripped) = self.filter.strip(&parked.topic) else {
@@ -231,7 +231,14 @@ impl<E: Effects> Asking<E> {
                 continue;
             };
             let now = self.effects.now();
-            let decision = decide(&self.store, &generation, stripped, &parked.body, now).await?;
+            let mut decision = decide(&self.store, &generation, stripped, &parked.body, now).await?;
+            let still_open =
+                on.as_ref().is_some_and(|key| decision.parked.iter().any(|p| p.needs.contains(key)));
+            if still_open {
+                // The answer is of the type that the current rules declare; an older rule set cannot read it.
+                let current = Arc::clone(&self.generation.borrow());
+                decision = decide(&self.store, &current, stripped, &parked.body, now).await?;
+            }
             let admitted = self.store.redecide(parked.message, decision, now).await?;
             if !admitted.new_runs.is_empty() {
                 self.new_runs.notify_one();
@@ -251,7 +258,7 @@ impl<E: Effects> Asking<E> {
         match kept.as_deref().map(Generation::load) {
             Some(Ok(generation)) => Ok(Arc::new(generation)),
             Some(Err(error)) => {
-                tracing::warn!(%error, "an older rule set cannot be read; its parked messages are judged by the current");
+                tracing::warn!(%error, "an older rule set cannot be read; the current one judges what it parked");
                 Ok(current)
             }
             None => Ok(current),

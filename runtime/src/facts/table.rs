@@ -1,7 +1,8 @@
 //! The provider that looks into a file.
 //!
-//! Comes in: a TOML or JSON file, fact -> key -> value, read anew for each question so that an edit counts at once. Goes out:
-//! the value, or "no such key". It never writes the file; one that cannot be read is a failure, not an absent key.
+//! Comes in: a TOML or JSON file, fact -> key -> value, read anew for each question so that an edit counts at once.
+//! Goes out: the value, or "no such key". It never writes the file; one that cannot be read is a failure, not an
+//! absent key.
 //!
 //! ```toml
 //! ["nvr.lang"]

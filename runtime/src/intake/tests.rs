@@ -199,9 +199,9 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(34_000))]
 
-    /// P06: no message crashes; what is accepted is an object that serde_json reads as well, and reasons are printable.
+    /// P06: 10^5 messages (each on three ways in) crash nothing; what is accepted is an object that serde_json reads as well, and reasons are printable.
     #[test]
     fn p06_mutated_messages_are_accepted_or_refused(line in mutated()) {
         let wire = Wire::Record { line: line.clone() };

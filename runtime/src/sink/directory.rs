@@ -1,7 +1,7 @@
 //! The sink that is a directory: `<path>/<run>.json` with everything about a run, `<path>/<run>.xml` as JUnit.
 //!
-//! Comes in: a run's document. Goes out: two files, each replaced as a whole, so a reader never sees half of one and a second
-//! delivery changes nothing. File names are made of the run's number alone.
+//! Comes in: a run's document. Goes out: two files, each replaced as a whole, so a reader never sees half of one and
+//! a second delivery changes nothing. File names are made of the run's number alone.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,8 +1,8 @@
 //! A run as JUnit XML, for the many tools that show it.
 //!
-//! Comes in: a run's document. Goes out: one `testsuite`. FAILED is a failure, NEEDS_INSPECTION an error, INFO skipped; a run
-//! that its surroundings failed is one error and no verdict. Text of messages and tasks is escaped twice: characters that XML
-//! has no form for, then the markup.
+//! Comes in: a run's document. Goes out: one `testsuite`. FAILED is a failure, NEEDS_INSPECTION an error, INFO
+//! skipped; a run that its surroundings failed is one error and no verdict. Text of messages and tasks is escaped
+//! twice: characters that XML has no form for, then the markup.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};

@@ -1,7 +1,7 @@
 //! Sinks: where runs that are over are told, besides the store.
 //!
-//! Comes in: parcels of the outbox. Goes out: the run's document, delivered at least once; a sink makes twice the same as once.
-//! A sink that fails is tried again, later and later, and holds nobody else up. It never changes a run.
+//! Comes in: parcels of the outbox. Goes out: the run's document, delivered at least once; a sink makes twice the
+//! same as once. A sink that fails is tried again, later and later, and holds nobody else up. It never changes a run.
 
 mod directory;
 mod junit;
@@ -120,7 +120,7 @@ impl<E: Effects> Outbox<E> {
         match delivered {
             Ok(()) => self.store.delivered(parcel, now).await,
             Err(error) => {
-                tracing::warn!(sink = %parcel.sink, run = %parcel.run, %error, "a sink did not take a run; trying again");
+                tracing::warn!(sink = %parcel.sink, run = %parcel.run, %error, "a sink failed; trying again");
                 let next_at = now.after(back_off(parcel.attempts + 1, self.effects.roll()));
                 self.store.not_delivered(parcel, error.to_string(), next_at).await
             }

@@ -3,6 +3,7 @@
 //! Comes in: a configured endpoint, broker, file or standard input. Goes out: deliveries, each with the means to settle it.
 //! It never judges a message: bytes go on as they came, and only what was committed is acknowledged.
 
+mod amqp;
 mod archive;
 mod fedmsg;
 pub(crate) mod pause;
@@ -17,7 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::class::ErrorClass;
+use crate::limits;
 use crate::spawn::WorkerProgram;
+use amqp::Amqp;
 use fedmsg::Fedmsg;
 
 /// The bytes of one message as the transport handed them over, before any check.
@@ -104,6 +107,9 @@ pub enum SourceConfig {
         name: String,
         /// Broker, `amqp://` or `amqps://`, with user and virtual host.
         url: String,
+        /// For `amqps://`: what to trust and who to be, beside the system's certificates.
+        #[serde(default)]
+        tls: Option<BrokerTls>,
         /// Queue to consume.
         queue: String,
         /// Exchange to bind it to.
@@ -127,6 +133,18 @@ pub enum SourceConfig {
         /// The file; `-` is standard input.
         path: PathBuf,
     },
+}
+
+/// PEM files for a broker's TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerTls {
+    /// Certificate authority of the broker.
+    pub ca: Option<PathBuf>,
+    /// Own certificate, with `key`.
+    pub certificate: Option<PathBuf>,
+    /// Key of the own certificate.
+    pub key: Option<PathBuf>,
 }
 
 /// How an AMQP queue comes to be.
@@ -158,10 +176,10 @@ fn amqp_bindings() -> Vec<String> {
     vec!["#".to_owned()]
 }
 const fn amqp_prefetch() -> u16 {
-    crate::limits::AMQP_PREFETCH
+    limits::AMQP_PREFETCH
 }
 const fn silence_seconds() -> u64 {
-    crate::limits::FEDMSG_SILENCE.as_secs()
+    limits::FEDMSG_SILENCE.as_secs()
 }
 
 impl SourceConfig {
@@ -300,7 +318,38 @@ pub async fn run_with(
             let silence = (silence_seconds > 0).then(|| Duration::from_secs(silence_seconds));
             Fedmsg { program, name, deliveries, events }.run(endpoints, silence, stop).await
         }
-        SourceConfig::Amqp { .. } => Err(SourceError::Config("not yet".to_owned())),
+        SourceConfig::Amqp { name, url, tls, queue, exchange, bindings, prefetch, declare } => {
+            let source =
+                Amqp { name, url, tls, queue, exchange, bindings, prefetch, declare, deliveries, events };
+            source.run(stop).await
+        }
         SourceConfig::Archive { name, path } => archive::run(name, path, deliveries, stop, events).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_source_is_configured_with_little_and_misspelled_keys_are_refused() {
+        let read = |text: &str| toml::from_str::<SourceConfig>(text);
+        let fedmsg = read("kind = 'fedmsg'\nendpoints = ['tcp://hub.example.org:9940']").unwrap();
+        assert_eq!(fedmsg.name(), "fedmsg");
+        let SourceConfig::Amqp { exchange, bindings, prefetch, declare, .. } =
+            read("kind = 'amqp'\nurl = 'amqp://u:p@h'\nqueue = 'q'\ndeclare = 'passive'").unwrap()
+        else {
+            unreachable!("another kind")
+        };
+        assert_eq!((exchange.as_str(), bindings), ("amq.topic", vec!["#".to_owned()]));
+        assert_eq!((prefetch, declare), (limits::AMQP_PREFETCH, QueueDeclare::Passive));
+        assert_eq!(read("kind = 'archive'\npath = '-'\nname = 'replay'").unwrap().name(), "replay");
+        for wrong in
+            ["kind = 'archive'", "kind = 'archive'\npath = '-'\nfile = 'x'", "kind = 'smoke'", "path = '-'"]
+        {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One attempt at a run: its directory and what is done in it.
 //!
-//! Comes in: typed inputs and a checkout. Goes out: how each step ended; kept files. Everything of an attempt is below its
-//! root, which cleaning removes as a whole; what is kept is linked into the artifact directory before.
+//! Comes in: typed inputs and a checkout. Goes out: how each step ended; kept files. Everything of an attempt is
+//! below its root, which cleaning removes as a whole; what is kept is linked into the artifact directory before.
 
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -1,7 +1,8 @@
 //! `taskbot task run DIR`: the same steps on a checkout of one's own, without a daemon, a store or a commit.
 //!
-//! Comes in: a directory with a `task.toml`, inputs as text, an empty directory for everything that is left behind. Goes out:
-//! how each step ended, results and artifacts. It changes nothing in the checkout beyond what the task itself does.
+//! Comes in: a directory with a `task.toml`, inputs as text, an empty directory for everything that is left behind.
+//! Goes out: how each step ended, results and artifacts. It changes nothing in the checkout beyond what the task
+//! itself does.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,8 +1,9 @@
 //! Steps: what the daemon really does for each step of a run.
 //!
-//! Comes in: a step order. Goes out: how it ended. `attempt` does the work on one attempt's directory, `local` does the same
-//! for a checkout on a laptop, without a daemon. Each step is idempotent: `provision` wipes what an earlier life left,
-//! `report` writes the same files again, `clean-up` removes what is there. A step never writes to the store.
+//! Comes in: a step order. Goes out: how it ended. `attempt` does the work on one attempt's directory, `local` does
+//! the same for a checkout on a laptop, without a daemon. Each step is idempotent: `provision` wipes what an earlier
+//! life left, `report` writes the same files again, `clean-up` removes what is there. A step never writes to the
+//! store.
 
 mod attempt;
 mod local;
@@ -58,7 +59,10 @@ impl Performer {
     /// Performs a step. Ends soon after `cancel`; then nothing counts but a step that was done before.
     pub async fn perform(&self, order: StepOrder, cancel: &CancellationToken) -> Performed {
         let outcome = match order.step {
-            Step::Determine => self.determine(&order).await,
+            Step::Determine => tokio::select! {
+                determined = self.determine(&order) => determined,
+                () = cancel.cancelled() => Err(failure(ErrorClass::Transient, "cancelled")),
+            },
             Step::Provision => self.provision(&order).await,
             Step::Clone => self.clone_task(&order, cancel).await,
             Step::Prepare => self.attempt(&order).prepare(cancel).await,

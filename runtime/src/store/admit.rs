@@ -1,7 +1,8 @@
 //! Writing what arrived: messages, decisions, happenings, runs with their reasons, quarantine.
 //!
-//! Comes in: arrivals, each with its fate. Goes out: what they became. Here is admission's memory: the unique keys make one
-//! run of one that is asked for twice, whether by two rules, by one message told twice, or by two messages of one happening.
+//! Comes in: arrivals, each with its fate. Goes out: what they became. Here is admission's memory: the unique keys
+//! make one run of one that is asked for twice, whether by two rules, by one message told twice, or by two messages
+//! of one happening.
 
 use std::sync::Arc;
 
@@ -203,11 +204,18 @@ fn decided(c: &Connection, message: &Known<'_>, decision: &Decision) -> rusqlite
     let row = insert_decision(c, message, decision)?;
     for wanted in &decision.runs {
         match insert_run(c, message, wanted)? {
-            (id, Novelty::New) => admitted.new_runs.push(NewRun { id, key: wanted.key.clone() }),
+            (id, Novelty::New) => {
+                let rules: Vec<&str> = wanted.reasons.iter().map(|reason| reason.rule.as_str()).collect();
+                let text = format!("{} asked for by {}", wanted.key, rules.join(", "));
+                log::log(c, message.at, Level::Info, Some(id), Some(message.message_id), &text)?;
+                admitted.new_runs.push(NewRun { id, key: wanted.key.clone() });
+            }
             (_, Novelty::Known) => admitted.merged_runs += 1,
         }
     }
-    c.prepare_cached("DELETE FROM parked WHERE decision = ?1")?.execute([row])?;
+    // Also what an older rule set parked, if this is judged by another one.
+    c.prepare_cached("DELETE FROM parked WHERE decision IN (SELECT id FROM decisions WHERE message = ?1)")?
+        .execute([message.row])?;
     for parked in &decision.parked {
         park(c, row, parked, message.at)?;
     }
@@ -304,8 +312,8 @@ fn insert_run(c: &Connection, message: &Known<'_>, wanted: &WantedRun) -> rusqli
     Ok((RunId(id), novelty))
 }
 
-/// The happening that a message tells of: one begun within the window around its arrival, else a new one. A message that
-/// waited for facts may be older than the happening that a later one began; then the window begins with it.
+/// The happening that a message tells of: one begun within the window around its arrival, else a new one. A message
+/// that waited for facts may be older than the happening that a later one began; then the window begins with it.
 fn happening_instance(c: &Connection, message: &Known<'_>, happening: &Happening) -> rusqlite::Result<i64> {
     let window = std::time::Duration::from_secs(happening.within_seconds);
     let (from, to) = (message.received_at.before(window), message.received_at.after(window));
@@ -349,22 +357,30 @@ fn park(c: &Connection, decision: i64, parked: &Parked, at: Timestamp) -> rusqli
 
 fn set_aside_unreadable(c: &Connection, source: &str, q: &Quarantine, at: Timestamp) -> rusqlite::Result<()> {
     log::count(c, "unreadable", 1)?;
-    c.prepare_cached(
-        "INSERT INTO quarantine (source, topic, reason, head, sha256, length_bytes, first_at, last_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
-         ON CONFLICT (source, sha256, reason) WHERE message IS NULL
-         DO UPDATE SET times = times + 1, last_at = excluded.last_at",
-    )?
-    .execute(params![
-        source,
-        q.topic.as_ref().map(MessageText::expose),
-        q.reason,
-        q.head,
-        q.sha256,
-        i64::try_from(q.length_bytes).unwrap_or(i64::MAX),
-        at.millis()
-    ])
-    .map(drop)
+    let times: i64 = c
+        .prepare_cached(
+            "INSERT INTO quarantine (source, topic, reason, head, sha256, length_bytes, first_at, last_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+             ON CONFLICT (source, sha256, reason) WHERE message IS NULL
+             DO UPDATE SET times = times + 1, last_at = excluded.last_at
+             RETURNING times",
+        )?
+        .query_row(
+            params![
+                source,
+                q.topic.as_ref().map(MessageText::expose),
+                q.reason,
+                q.head,
+                q.sha256,
+                i64::try_from(q.length_bytes).unwrap_or(i64::MAX),
+                at.millis()
+            ],
+            |row| row.get(0),
+        )?;
+    if times == 1 {
+        log::log(c, at, Level::Warn, None, None, &format!("set aside, from {source}: {}", q.reason))?;
+    }
+    Ok(())
 }
 
 fn set_aside_unjudged(c: &Connection, message: &Known<'_>, refusal: &Refusal) -> rusqlite::Result<()> {

@@ -52,8 +52,8 @@ impl fmt::Display for StoreError {
         match self {
             Self::Newer { found, known } => write!(
                 f,
-                "the store has format {found}, this taskbot knows up to {known}: run the newer taskbot, or restore the \
-                 copy that it made before its migration"
+                "the store has format {found}, this taskbot knows up to {known}: run the newer taskbot, or \
+                 restore the copy that it made before its migration"
             ),
             Self::Foreign { path } => {
                 write!(f, "{} is a database, but not taskbot's: choose another `state_dir`", path.display())

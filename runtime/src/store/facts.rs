@@ -1,7 +1,7 @@
 //! Facts: answers with their lifetime, questions with their retries, and the decisions that wait.
 //!
-//! Comes in: answers and failures of providers. Goes out: what is known, what is to be asked, what can be judged again. A
-//! question leaves only by an answer or, loudly, as undecided; never as "no".
+//! Comes in: answers and failures of providers. Goes out: what is known, what is to be asked, what can be judged
+//! again. A question leaves only by an answer or, loudly, as undecided; never as "no".
 
 use std::collections::BTreeMap;
 
@@ -147,7 +147,8 @@ impl Store {
         .await
     }
 
-    /// Puts the questions of undecided decisions once more: whoever restarts the daemon has perhaps mended the provider.
+    /// Puts the questions of undecided decisions once more: whoever restarts the daemon has perhaps mended the
+    /// provider.
     pub async fn reopen_undecided(&self, at: Timestamp) -> Result<(), StoreError> {
         self.write("reopening questions", move |c| {
             c.execute(

@@ -1,7 +1,7 @@
 //! Formats of the database: from an older one to the current, after a copy; a newer one is refused.
 //!
-//! Comes in: an open database. Goes out: the same in the current format. It never changes a database without a copy beside
-//! it, and never touches one that taskbot did not write.
+//! Comes in: an open database. Goes out: the same in the current format. It never changes a database without a copy
+//! beside it, and never touches one that taskbot did not write.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! The store: everything durable, in one SQLite database with one writer.
 //!
-//! Comes in: plain data from the inbox, dispatch, facts and sinks; each call is one job. Goes out: what was there, and
-//! `Ok` only after the commit is on disk. Jobs that wait together are committed together (group commit), each in its own
-//! savepoint. The first error of any kind stops the store and with it the daemon; it is never retried, because after a
-//! failed fsync nobody knows what is on the disk. Only this folder knows SQLite.
+//! Comes in: plain data from the inbox, dispatch, facts and sinks; each call is one job. Goes out: what was there,
+//! and `Ok` only after the commit is on disk. Jobs that wait together are committed together (group commit), each in
+//! its own savepoint. The first error of any kind stops the store and with it the daemon; it is never retried,
+//! because after a failed fsync nobody knows what is on the disk. Only this folder knows SQLite.
 //!
 //! One file a concept: `admit` (messages, decisions, happenings, quarantine), `runs` (runs, steps, results), `facts`
 //! (answers and questions), `outbox`, `log` (log and counters), `read` (what the command shows), `migrate`.
@@ -62,7 +62,8 @@ struct Worked {
 }
 
 impl Store {
-    /// Opens or makes the database in a state directory, brings it to the current format (after a copy), and starts the writer.
+    /// Opens or makes the database in a state directory, brings it to the current format (after a copy), and starts
+    /// the writer.
     pub fn open(state_dir: &Path, durability: Durability) -> Result<Self, StoreError> {
         let path = state_dir.join(FILE);
         let connection = connect(&path, durability)?;

@@ -87,7 +87,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write("noting a failed sink", move |c| {
             c.execute(
-                "UPDATE outbox SET attempts = attempts + 1, next_at = ?3, last_error = ?4 WHERE sink = ?1 AND run = ?2",
+                "UPDATE outbox SET attempts = attempts + 1, next_at = ?3, last_error = ?4
+                 WHERE sink = ?1 AND run = ?2",
                 params![parcel.sink, parcel.run.0, next_at.millis(), error],
             )
             .map(drop)

@@ -1,7 +1,8 @@
 //! What the command shows: `status`, `runs`, `results`, `log`, and the document of a run that sinks get.
 //!
-//! Comes in: questions of people. Goes out: plain data that serialises to stable JSON. It opens the database read-only, also
-//! beside a running daemon, and never changes it. Text of messages is handed out raw: who prints it escapes it.
+//! Comes in: questions of people. Goes out: plain data that serialises to stable JSON. It opens the database
+//! read-only, also beside a running daemon, and never changes it. Text of messages is handed out raw: who prints it
+//! escapes it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -309,7 +310,8 @@ impl Reader {
     pub fn log(&self, limit: u32) -> Result<Vec<LogLine>, StoreError> {
         self.read("reading the log", |c| {
             c.prepare(
-                "SELECT * FROM (SELECT id, at, level, run, message, text FROM log ORDER BY id DESC LIMIT ?1) ORDER BY id",
+                "SELECT * FROM (SELECT id, at, level, run, message, text FROM log ORDER BY id DESC LIMIT ?1)
+                 ORDER BY id",
             )?
             .query_map([limit], |row| {
                 Ok(LogLine {
@@ -329,8 +331,8 @@ impl Reader {
     pub fn quarantine(&self, limit: u32) -> Result<Vec<QuarantinedMessage>, StoreError> {
         self.read("reading the quarantine", |c| {
             c.prepare(
-                "SELECT m.message_id, q.source, q.topic, q.event, q.rule, q.reason, q.sha256, q.length_bytes, q.first_at,
-                     q.times
+                "SELECT m.message_id, q.source, q.topic, q.event, q.rule, q.reason, q.sha256, q.length_bytes,
+                     q.first_at, q.times
                  FROM quarantine q LEFT JOIN messages m ON m.id = q.message ORDER BY q.id DESC LIMIT ?1",
             )?
             .query_map([limit], |row| {

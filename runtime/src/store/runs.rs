@@ -1,7 +1,7 @@
 //! Runs: which are open, and each durable change of one.
 //!
-//! Comes in: transitions of the state machine. Goes out: runs that can go on. A transition is one transaction: the run's
-//! state, the end of one step, the start of the next, and with the end of `report` its results and artifacts.
+//! Comes in: transitions of the state machine. Goes out: runs that can go on. A transition is one transaction: the
+//! run's state, the end of one step, the start of the next, and with the end of `report` its results and artifacts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log::{self, Level};
 use super::{Store, StoreError};
-use crate::dispatch::{Progress, Step, StepEnd, StepReport, Transition};
+use crate::dispatch::{Progress, RunState, Step, StepEnd, StepReport, Transition};
 use crate::effect::{StepOrder, Timestamp};
 use crate::executor::Ended;
 
@@ -150,6 +150,7 @@ fn record(c: &Connection, run: RunId, transition: &Transition, sinks: &[String])
     update_run(c, run, transition)?;
     if progress.state.is_final() {
         log::count(c, progress.state.name(), 1)?;
+        log_end(c, run, transition)?;
         for sink in sinks {
             c.prepare_cached("INSERT OR IGNORE INTO outbox (sink, run, next_at) VALUES (?1, ?2, ?3)")?
                 .execute(params![sink, run.0, at])?;
@@ -182,7 +183,23 @@ fn update_run(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::
     .map(drop)
 }
 
-/// No `OR IGNORE`: a second report of one run is a mistake of dispatch, and stops the daemon rather than doubling results.
+fn log_end(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::Result<()> {
+    let (key, outcomes): (String, Option<String>) = c
+        .prepare_cached(
+            "SELECT run_key, (SELECT group_concat(outcome, ', ') FROM results WHERE run = ?1) FROM runs WHERE id = ?1",
+        )?
+        .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let progress = &transition.progress;
+    let (level, why) = match progress.state {
+        RunState::InfrastructureError => (Level::Error, progress.note.as_deref()),
+        _ => (Level::Info, outcomes.as_deref()),
+    };
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    log::log(c, transition.at, level, Some(run), None, &format!("{key} {}{why}", progress.state))
+}
+
+/// No `OR IGNORE`: a second report of one run is a mistake of dispatch, and stops the daemon rather than doubling
+/// results.
 fn insert_results(c: &Connection, run: RunId, report: &StepReport, at: i64) -> rusqlite::Result<()> {
     for (ordinal, result) in (0_i64..).zip(&report.results) {
         c.prepare_cached(
@@ -281,7 +298,6 @@ fn parse_ended(text: &str) -> Option<Ended> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::RunState;
 
     #[test]
     fn how_a_command_ended_survives_the_store() {

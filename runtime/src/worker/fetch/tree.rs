@@ -4,6 +4,7 @@
 //! or a refusal. Nothing is written through a link: directories and files are always made new, and links come last. No mode
 //! but 644 and 755, no attribute, filter or end-of-line conversion.
 
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -23,35 +24,59 @@ fn refused(path: &Path, why: impl std::fmt::Display) -> FetchAnswer {
     FetchAnswer::Refused(format!("{:?}: {why}", path.to_string_lossy()))
 }
 
-/// Writes the tree below `into`; gives what was left out (submodules).
+/// Writes the tree below `into`; gives what was left out (submodules). All is judged before anything is written.
 pub(super) fn write(
     repository: &Repository,
     tree: &Tree<'_>,
     into: &Path,
 ) -> Result<Vec<String>, FetchAnswer> {
-    let mut writer =
-        Writer { repository, into, entries: 0, bytes: 0, links: Vec::new(), left_out: Vec::new() };
+    let mut plan =
+        Plan { repository, entries: 0, bytes: 0, steps: Vec::new(), links: Vec::new(), left_out: Vec::new() };
     let mut open = vec![(PathBuf::new(), tree.id())];
     while let Some((dir, id)) = open.pop() {
-        open.extend(writer.directory(&dir, id)?);
+        open.extend(plan.directory(&dir, id)?);
     }
-    for (link, target) in &writer.links {
-        symlink(target, into.join(link)).map_err(|error| refused(link, error))?;
+    for (path, step) in &plan.steps {
+        step.take(repository, &into.join(path)).map_err(|error| refused(path, error))?;
     }
-    Ok(writer.left_out)
+    for (path, target) in &plan.links {
+        symlink(target, into.join(path)).map_err(|error| refused(path, error))?;
+    }
+    Ok(plan.left_out)
 }
 
-struct Writer<'a> {
+/// Something to make that was not there: what two entries of one name would make twice is an error.
+enum Step {
+    Directory,
+    File { content: Oid, mode: u32 },
+}
+
+impl Step {
+    fn take(&self, repository: &Repository, path: &Path) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::Directory => fs::create_dir(path)?,
+            Self::File { content, mode } => {
+                let blob = repository.find_blob(*content)?;
+                let mut file = OpenOptions::new().write(true).create_new(true).mode(*mode).open(path)?;
+                file.write_all(blob.content())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What will be written: parents before children.
+struct Plan<'a> {
     repository: &'a Repository,
-    into: &'a Path,
     entries: usize,
     bytes: u64,
+    steps: Vec<(PathBuf, Step)>,
     links: Vec<(PathBuf, PathBuf)>,
     left_out: Vec<String>,
 }
 
-impl Writer<'_> {
-    /// Writes the files of one directory; gives the directories in it, already made.
+impl Plan<'_> {
+    /// Judges one directory; gives the directories in it.
     fn directory(&mut self, dir: &Path, id: Oid) -> Result<Vec<(PathBuf, Oid)>, FetchAnswer> {
         let tree = self.repository.find_tree(id)?;
         let mut below = Vec::new();
@@ -62,18 +87,21 @@ impl Writer<'_> {
             self.count(&path)?;
             match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), _) => {
-                    fs::create_dir(self.into.join(&path)).map_err(|error| refused(&path, error))?;
-                    below.push((path, entry.id()));
+                    below.push((path.clone(), entry.id()));
+                    self.steps.push((path, Step::Directory));
                 }
                 (Some(ObjectType::Blob), MODE_LINK) => {
-                    let target = self.content(&path, entry.id())?;
-                    let target = PathBuf::from(OsStr::from_bytes(&target));
+                    let target = self.link_target(&path, entry.id())?;
                     check_link(dir, &target).map_err(|why| refused(&path, why))?;
                     self.links.push((path, target));
                 }
-                (Some(ObjectType::Blob), mode) => self.file(&path, entry.id(), mode)?,
+                (Some(ObjectType::Blob), mode) => {
+                    self.count_bytes(&path, entry.id())?;
+                    let mode = if mode == MODE_EXECUTABLE { 0o755 } else { 0o644 };
+                    self.steps.push((path, Step::File { content: entry.id(), mode }));
+                }
                 (Some(ObjectType::Commit), _) => {
-                    self.left_out.push(format!("submodule {:?}", path.to_string_lossy()))
+                    self.left_out.push(format!("submodule {:?}", path.to_string_lossy()));
                 }
                 _ => return Err(refused(&path, "neither file, directory, link nor submodule")),
             }
@@ -92,26 +120,22 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A blob, whose size is known and counted before it is read.
-    fn content(&mut self, path: &Path, id: Oid) -> Result<Vec<u8>, FetchAnswer> {
+    /// Counts a file, whose size is known before it is read; gives the size.
+    fn count_bytes(&mut self, path: &Path, id: Oid) -> Result<usize, FetchAnswer> {
         let (size, _) = self.repository.odb()?.read_header(id)?;
         self.bytes = self.bytes.saturating_add(size as u64);
         if self.bytes > limits::FETCH_TREE_BYTES {
             return Err(refused(path, format!("more than {} bytes in all", limits::FETCH_TREE_BYTES)));
         }
-        Ok(self.repository.find_blob(id)?.content().to_vec())
+        Ok(size)
     }
 
-    fn file(&mut self, path: &Path, id: Oid, mode: i32) -> Result<(), FetchAnswer> {
-        let content = self.content(path, id)?;
-        let mode = if mode == MODE_EXECUTABLE { 0o755 } else { 0o644 };
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(self.into.join(path))
-            .and_then(|mut file| file.write_all(&content))
-            .map_err(|error| refused(path, error))
+    fn link_target(&mut self, path: &Path, id: Oid) -> Result<PathBuf, FetchAnswer> {
+        if self.count_bytes(path, id)? > limits::FETCH_LINK_BYTES {
+            return Err(refused(path, "a link to nothing that can be"));
+        }
+        let blob = self.repository.find_blob(id)?;
+        Ok(PathBuf::from(OsStr::from_bytes(blob.content())))
     }
 }
 
@@ -137,7 +161,7 @@ fn check_name(name: &[u8]) -> Result<(), &'static str> {
 /// link led.) Then every link stays inside: what it climbs are directories made here, what it descends into are those or links.
 fn check_link(dir: &Path, target: &Path) -> Result<(), &'static str> {
     let bytes = target.as_os_str().as_bytes();
-    if bytes.is_empty() || bytes.contains(&0) || bytes.len() > limits::FETCH_LINK_BYTES {
+    if bytes.is_empty() || bytes.contains(&0) {
         return Err("a link to nothing that can be");
     }
     if bytes.starts_with(b"/") {

@@ -1,0 +1,69 @@
+//! A task on a checkout of one's own: the same steps as in the daemon.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use taskbot_runtime::dispatch::Step;
+use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
+use taskbot_runtime::task::Outcome;
+use taskbot_runtime::task::download::DownloadConfig;
+use tokio_util::sync::CancellationToken;
+
+async fn run(
+    manifest: &str,
+    script: &str,
+    inputs: &[(&str, &str)],
+) -> (LocalRun, Vec<Step>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let checkout = dir.path().join("task");
+    fs::create_dir(&checkout).unwrap();
+    fs::write(checkout.join("task.toml"), format!("contract = 1\n[task]\nname = \"t\"\n{manifest}")).unwrap();
+    fs::write(checkout.join("run"), format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(checkout.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    let task = LocalTask {
+        checkout,
+        inputs: inputs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        out: dir.path().join("out"),
+        event: "{}".into(),
+        downloads: DownloadConfig::default(),
+        workers: common::worker(),
+    };
+    let mut begun = Vec::new();
+    let run = run_task(task, &CancellationToken::new(), |step| begun.push(step)).await;
+    (run, begun, dir)
+}
+
+const MANIFEST: &str = "[inputs]\npackage = { type = \"nvr\" }\n[run]\ncommand = [\"./run\"]\n";
+
+#[tokio::test]
+async fn gives_results_and_keeps_the_log() {
+    let inputs = [("package", "a-1-1")];
+    let (run, begun, _dir) = run(MANIFEST, "echo \"got $TASKBOT_INPUT_PACKAGE\"; exit 1", &inputs).await;
+    assert!(run.failure().is_none(), "{:?}", run.steps);
+    let [result] = run.results.as_slice() else { unreachable!("one result: {:?}", run.results) };
+    assert_eq!((result.outcome, result.item.as_str()), (Outcome::Failed, "a-1-1"));
+    assert_eq!(fs::read_to_string(run.artifact_dir.join("taskbot-attempt-1.log")).unwrap(), "got a-1-1\n");
+    assert_eq!(begun.first(), Some(&Step::Provision));
+    assert_eq!(begun.last(), Some(&Step::CleanUp));
+}
+
+#[tokio::test]
+async fn a_wrong_input_runs_nothing() {
+    for inputs in [vec![], vec![("pakage", "a-1-1")], vec![("package", "no nvr")]] {
+        let (run, begun, _dir) = run(MANIFEST, "touch \"$TASKBOT_ARTIFACTS/ran\"", &inputs).await;
+        assert!(run.failure().is_some(), "{inputs:?}");
+        assert_eq!(begun, [Step::Provision, Step::Clone, Step::CleanUp]);
+        assert_eq!((run.results.len(), run.ended), (0, None));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_preparation_is_no_verdict() {
+    let manifest = format!("{MANIFEST}[prepare]\nrun = [\"/bin/false\"]\n");
+    let (run, _, _dir) = run(&manifest, "", &[("package", "a-1-1")]).await;
+    assert!(run.failure().is_some_and(|f| f.message.contains("preparation failed")), "{:?}", run.steps);
+    assert_eq!(run.results, []);
+}
