@@ -12,7 +12,8 @@ pub const MESSAGE_DEPTH: usize = 64;
 pub const QUARANTINE_HEAD_BYTES: usize = 64 << 10;
 /// Largest frame on the pipe between the daemon and a worker process: a message and its frame header.
 pub const WORKER_FRAME_BYTES: usize = MESSAGE_BYTES_MAX + (64 << 10);
-/// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s measured).
+/// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s
+/// measured).
 pub const GROUP_COMMIT_MESSAGES: usize = 100;
 /// Deliveries waiting between a source and the inbox: bounds memory; a full queue is back-pressure.
 pub const DELIVERIES_IN_FLIGHT: usize = 256;
@@ -22,7 +23,8 @@ pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 pub const TASK_LOG_BYTES: u64 = 16 << 20;
 /// Messages that an AMQP broker may send ahead of acknowledgements: one group commit.
 pub const AMQP_PREFETCH: u16 = 100;
-/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a minute.
+/// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a
+/// minute.
 pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
 /// Standard input of a command: a fact's key; it has to fit into one pipe buffer.
 pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
@@ -66,7 +68,8 @@ pub const FETCH_LINK_BYTES: usize = 4095;
 pub const FETCH_URL_BYTES: usize = 2000;
 /// Lines of a recording that may wait for their commit.
 pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
-/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a terabyte.
+/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that
+/// announces a terabyte.
 pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
 /// Connecting to a publisher or broker, before it counts as unreachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

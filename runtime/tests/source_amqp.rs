@@ -1,4 +1,5 @@
-//! The AMQP source against a RabbitMQ of its own: acknowledged after the commit, given back, found again after an outage.
+//! The AMQP source against a RabbitMQ of its own: acknowledged after the commit, given back, found again after
+//! an outage.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
