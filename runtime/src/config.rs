@@ -266,7 +266,8 @@ impl Config {
             error(line, with_suggestion(e.message()))
         })?;
         config.check().map_err(|message| error(None, message))?;
-        config.resolve(path.parent().unwrap_or(Path::new("")));
+        let base = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        config.resolve(&std::path::absolute(base).map_err(|e| error(None, e.to_string()))?);
         Ok(config)
     }
 
@@ -301,6 +302,15 @@ impl Config {
         self.rules.iter_mut().for_each(resolve);
         self.standard_tasks.iter_mut().for_each(resolve);
         self.facts.values_mut().filter_map(|fact| fact.table.as_mut()).for_each(resolve);
+        if let Some(koji) = self.downloads.koji.as_mut().filter(|koji| !koji.contains("://")) {
+            *koji = base.join(&*koji).display().to_string();
+        }
+        // As on a shell's command line: a program with a slash is a path, one without is looked up.
+        for command in self.facts.values_mut().filter_map(|fact| fact.command.as_mut()) {
+            if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {
+                *program = base.join(&*program).display().to_string();
+            }
+        }
         for source in &mut self.sources {
             if let SourceConfig::Archive { path, .. } = source
                 && path.as_os_str() != "-"

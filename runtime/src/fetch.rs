@@ -1,7 +1,7 @@
 //! Cloning a task's repository: the daemon's side of the fetch worker, which alone names git2.
 //!
-//! Comes in: a URL, a pinned commit and an empty directory. Goes out: the files of that commit, or a classed error. It never
-//! runs hooks, filters or submodules, and never outlives its deadline.
+//! Comes in: a URL, a pinned commit and an empty directory. Goes out: the files of that commit, or a classed
+//! error. It never runs hooks, filters or submodules, and never outlives its deadline.
 
 use std::fmt;
 use std::io;

@@ -1,9 +1,10 @@
 //! Intake: the bytes of a delivery, judged once and for all before anything else reads them.
 //!
-//! Comes in: a `Wire`, whatever a bus or a file held. Goes out: a `Message` whose body is a valid JSON object within the limits
-//! (promise P07), or a `Quarantine` with the reason, the first bytes and a hash. Everything behind this door may rely on
-//! it: UTF-8, no duplicate keys, no nesting beyond `limits::MESSAGE_DEPTH`, numbers that fit 64 bits. It never panics, never
-//! recurses deeper than that limit, and never repeats the bytes of a message to a terminal unescaped.
+//! Comes in: a `Wire`, whatever a bus or a file held. Goes out: a `Message` whose body is a valid JSON object
+//! within the limits (promise P07), or a `Quarantine` with the reason, the first bytes and a hash. Everything
+//! behind this door may rely on it: UTF-8, no duplicate keys, no nesting beyond `limits::MESSAGE_DEPTH`,
+//! numbers that fit 64 bits. It never panics, never recurses deeper than that limit, and never repeats the
+//! bytes of a message to a terminal unescaped.
 
 mod check;
 

@@ -12,7 +12,8 @@ pub const MESSAGE_DEPTH: usize = 64;
 pub const QUARANTINE_HEAD_BYTES: usize = 64 << 10;
 /// Largest frame on the pipe between the daemon and a worker process: a message and its frame header.
 pub const WORKER_FRAME_BYTES: usize = MESSAGE_BYTES_MAX + (64 << 10);
-/// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s measured).
+/// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s
+/// measured).
 pub const GROUP_COMMIT_MESSAGES: usize = 100;
 /// Deliveries waiting between a source and the inbox: bounds memory; a full queue is back-pressure.
 pub const DELIVERIES_IN_FLIGHT: usize = 256;
@@ -143,8 +144,8 @@ pub const FETCH_LINK_BYTES: usize = 4095;
 pub const FETCH_URL_BYTES: usize = 2000;
 /// Lines of a recording that may wait for their commit.
 pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
-/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that announces a
-/// terabyte.
+/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that
+/// announces a terabyte.
 pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
 /// Connecting to a publisher or broker, before it counts as unreachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,8 @@
 //! A message as the daemon holds it after intake, and its text, which is never trusted.
 //!
-//! Comes in: what intake took from a delivery. Goes out: `Message`, the input of matching and of the store. It never reaches
-//! a command line: text of a message is a `MessageText`, which has no conversion to a path, option or environment name.
+//! Comes in: what intake took from a delivery. Goes out: `Message`, the input of matching and of the store. It
+//! never reaches a command line: text of a message is a `MessageText`, which has no conversion to a path,
+//! option or environment name.
 
 use std::fmt;
 use std::time::SystemTime;

@@ -1,7 +1,8 @@
 //! Publishing recorded messages as fedmsg: the other end of the fedmsg source, for the demonstration and for tests.
 //!
-//! Comes in: recorded lines, or raw messages. Goes out: the same over a real ZeroMQ socket on loopback, from a worker
-//! process. A fedora-messaging record is put into a fedmsg envelope; a fedmsg envelope goes as it is. It signs nothing.
+//! Comes in: recorded lines, or raw messages. Goes out: the same over a real ZeroMQ socket on loopback, from a
+//! worker process. A fedora-messaging record is put into a fedmsg envelope; a fedmsg envelope goes as it is. It
+//! signs nothing.
 
 use std::fmt;
 use std::io;
@@ -65,7 +66,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Binds to a port on 127.0.0.1 (0: any that is free). The first message waits for a subscriber, each is followed by `pause`.
+    /// Binds to a port on 127.0.0.1 (0: any that is free). The first message waits for a subscriber, each is
+    /// followed by `pause`.
     ///
     /// # Errors
     /// When the port is taken or the process cannot be started.
@@ -181,7 +183,8 @@ mod tests {
         {
             assert_eq!(envelope(fedmsg, 0).unwrap(), ("a.b".to_owned(), fedmsg.to_owned()));
         }
-        let record = r#"{"topic": "a.b", "body": {"x": 1.50}, "id": "u1", "headers": {"sent-at": "1970-01-01T00:01:00Z"}}"#;
+        let record = r#"{"topic": "a.b", "body": {"x": 1.50}, "id": "u1",
+            "headers": {"sent-at": "1970-01-01T00:01:00Z"}}"#;
         let expected = r#"{"i":7,"msg":{"x": 1.50},"msg_id":"u1","timestamp":60,"topic":"a.b"}"#;
         assert_eq!(envelope(record, 7).unwrap(), ("a.b".to_owned(), expected.to_owned()));
         for line in ["", "null", "{}", r#"{"topic": 1, "msg": {}}"#] {

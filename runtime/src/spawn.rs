@@ -1,9 +1,10 @@
 //! The one room from which every process starts: tasks, workers, commands that answer facts.
 //!
-//! Comes in: a program, its whole environment, directory, limits and the directories it may write to. Goes out: its output,
-//! bounded, and how it ended. Nothing is inherited: no environment, no descriptor beyond the asked pipes. A command is started by
-//! a minder process of its own (`worker::mind`), which takes on its orphans and kills whatever is left when it ends, when
-//! its time is over, and when the daemon is gone. It never uses a shell.
+//! Comes in: a program, its whole environment, directory, limits and the directories it may write to. Goes out:
+//! its output, bounded, and how it ended. Nothing is inherited: no environment, no descriptor beyond the asked
+//! pipes. A command is started by a minder process of its own (`worker::mind`), which takes on its orphans and
+//! kills whatever is left when it ends, when its time is over, and when the daemon is gone. It never uses a
+//! shell.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -84,7 +85,8 @@ pub enum Confinement {
 /// One command to run to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CommandRequest {
-    /// Program and arguments; a program without a slash is looked up in `PATH` of `env`, one with is relative to `dir`.
+    /// Program and arguments; a program without a slash is looked up in `PATH` of `env`, one with is relative
+    /// to `dir`.
     pub argv: Vec<String>,
     /// Working directory.
     pub dir: PathBuf,
@@ -183,7 +185,8 @@ impl From<io::Error> for SpawnError {
 /// Runs a command to its end and keeps at most `output_bytes` of each of its two outputs.
 ///
 /// # Errors
-/// `SpawnError` if it could not be started. A command that failed, timed out or was cancelled is no error: see `Captured::ended`.
+/// `SpawnError` if it could not be started. A command that failed, timed out or was cancelled is no error: see
+/// `Captured::ended`.
 pub async fn capture(
     program: &WorkerProgram,
     request: CommandRequest,
@@ -211,8 +214,8 @@ pub(crate) fn output_pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
     Ok((pipe::Receiver::from_owned_fd(reader.into())?, writer.into()))
 }
 
-/// Reads a chunk of a command's output; nothing at its end. A process that survived its minder may hold the pipe open: it
-/// is not waited for.
+/// Reads a chunk of a command's output; nothing at its end. A process that survived its minder may hold the
+/// pipe open: it is not waited for.
 pub(crate) async fn read_chunk(
     from: &mut (impl AsyncRead + Unpin),
     chunk: &mut [u8],

@@ -1,7 +1,7 @@
 //! The layers of isolation that this machine has, found once at start.
 //!
-//! Comes in: the kernel and the installed tools. Goes out: the list that is said at start, and a refusal when the configuration
-//! requires one that is missing. It never degrades in silence.
+//! Comes in: the kernel and the installed tools. Goes out: the list that is said at start, and a refusal when
+//! the configuration requires one that is missing. It never degrades in silence.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Executors: how a command of a task becomes a process that cannot outlive or outgrow its run.
 //!
-//! Comes in: a command, a directory, an environment and limits. Goes out: how it ended, and its log. It never passes through a
-//! shell and never inherits the daemon's environment.
+//! Comes in: a command, a directory, an environment and limits. Goes out: how it ended, and its log. It never
+//! passes through a shell and never inherits the daemon's environment.
 
 mod layers;
 
@@ -43,7 +43,8 @@ pub struct TaskCommand {
     pub env: BTreeMap<String, String>,
     /// File that standard output and error are appended to, at most `limits::TASK_LOG_BYTES`.
     pub log: PathBuf,
-    /// Directories it may write to; they must be there. Beside them only the usual devices, so point `TMPDIR` and `HOME` into them.
+    /// Directories it may write to; they must be there. Beside them only the usual devices, so point `TMPDIR`
+    /// and `HOME` into them.
     pub writable: Vec<PathBuf>,
     /// Wall-clock limit.
     pub timeout: Duration,
@@ -88,7 +89,8 @@ impl From<SpawnError> for ExecutorError {
 /// Runs a task's command to its end; afterwards none of its processes is left.
 ///
 /// # Errors
-/// `ExecutorError` if it could not be started or logged. A command that failed, timed out or was cancelled is no error.
+/// `ExecutorError` if it could not be started or logged. A command that failed, timed out or was cancelled is
+/// no error.
 pub async fn execute(command: TaskCommand, cancel: &CancellationToken) -> Result<Ended, ExecutorError> {
     execute_with(&WorkerProgram::current(), command, cancel).await
 }
@@ -127,8 +129,8 @@ pub async fn execute_with(
     Ok(ended?)
 }
 
-/// Appends output to the log up to its limit. A task whose output cannot be kept is not stopped: its output is read and dropped,
-/// and the error is told at the end.
+/// Appends output to the log up to its limit. A task whose output cannot be kept is not stopped: its output is
+/// read and dropped, and the error is told at the end.
 async fn copy_log(mut output: pipe::Receiver, mut log: File, over: &CancellationToken) -> io::Result<()> {
     let mut room = limits::TASK_LOG_BYTES.saturating_sub(log.metadata().await?.len());
     let (mut cut_bytes, mut kept, mut chunk) = (0_u64, Ok(()), vec![0; 64 << 10]);

@@ -1,9 +1,10 @@
 //! The validating pass over a message's JSON, by serde_json's reader and a visitor that builds nothing.
 //!
-//! Comes in: text. Goes out: the places of the fields that an envelope or record is known by, or what is wrong with the
-//! text. serde_json itself refuses what is no JSON: `NaN`, lone surrogates, numbers beyond a double, trailing bytes. The visitor adds
-//! what JSON permits and this daemon does not: duplicate keys, deep nesting, numbers of 2^64 and beyond. An error ends the
-//! reading at once, so the recursion is as deep as the nesting limit and no deeper.
+//! Comes in: text. Goes out: the places of the fields that an envelope or record is known by, or what is wrong
+//! with the text. serde_json itself refuses what is no JSON: `NaN`, lone surrogates, numbers beyond a double,
+//! trailing bytes. The visitor adds what JSON permits and this daemon does not: duplicate keys, deep nesting,
+//! numbers of 2^64 and beyond. An error ends the reading at once, so the recursion is as deep as the nesting
+//! limit and no deeper.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -175,8 +175,13 @@ fn what_the_transport_refused_is_kept_as_it_is() {
 
 fn samples() -> [String; 3] {
     [
-        format!(r#"{{"topic": "{TOPIC}", "msg_id": "2013-1", "i": 3, "timestamp": 1.5e9, "msg": {{"a": ["é\ud83d\ude00", {{"b": null}}]}}}}"#),
-        r#"{"topic": "a.b", "body": {"x": -1, "y": {"z": [true, false, 1.25]}}, "headers": {"sent-at": "2019-01-01T00:00:00Z"}, "id": "u1"}"#.to_owned(),
+        format!(
+            r#"{{"topic": "{TOPIC}", "msg_id": "2013-1", "i": 3, "timestamp": 1.5e9,
+                "msg": {{"a": ["é\ud83d\ude00", {{"b": null}}]}}}}"#
+        ),
+        r#"{"topic": "a.b", "body": {"x": -1, "y": {"z": [true, false, 1.25]}},
+            "headers": {"sent-at": "2019-01-01T00:00:00Z"}, "id": "u1"}"#
+            .to_owned(),
         r#"{"topic": "a.b", "msg": {}}"#.to_owned(),
     ]
 }
@@ -201,7 +206,8 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(34_000))]
 
-    /// P06: 10^5 messages (each on three ways in) crash nothing; what is accepted is an object that serde_json reads as well, and reasons are printable.
+    /// P06: 10^5 messages (each on three ways in) crash nothing; what is accepted is an object that serde_json
+    /// reads as well, and reasons are printable.
     #[test]
     fn p06_mutated_messages_are_accepted_or_refused(line in mutated()) {
         let wire = Wire::Record { line: line.clone() };

@@ -1,8 +1,9 @@
 //! The fedora-messaging source: a consumer on an AMQP 0-9-1 broker.
 //!
-//! Comes in: messages of one queue, at most `prefetch` of them unsettled. Goes out: deliveries; each is acknowledged to the broker
-//! only after its commit, and given back where there was none. A lost connection is made anew for ever, and the broker
-//! then sends again whatever was not acknowledged. Credentials never appear in an event or error.
+//! Comes in: messages of one queue, at most `prefetch` of them unsettled. Goes out: deliveries; each is
+//! acknowledged to the broker only after its commit, and given back where there was none. A lost connection is
+//! made anew for ever, and the broker then sends again whatever was not acknowledged. Credentials never appear
+//! in an event or error.
 
 use std::fs;
 use std::path::Path;
@@ -167,8 +168,8 @@ impl Amqp {
     }
 }
 
-/// What became of a delivery; one that was forgotten is given back. The pause keeps a message that cannot be committed from
-/// going round at full speed.
+/// What became of a delivery; one that was forgotten is given back. The pause keeps a message that cannot be
+/// committed from going round at full speed.
 async fn fate(settled: oneshot::Receiver<Settled>) -> Settled {
     let fate = settled.await.unwrap_or(Settled::Returned);
     if fate == Settled::Returned {

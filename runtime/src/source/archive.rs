@@ -1,7 +1,8 @@
 //! The archive source: a recording, JSON Lines, plain or gzip (told by its first bytes, not by its name).
 //!
-//! Comes in: a file or standard input. Goes out: one `Wire::Record` a line, in order. It reads no faster than the inbox commits,
-//! holds no more than one line, and ends only when the fate of every line is durable, so that a replay that ended is complete.
+//! Comes in: a file or standard input. Goes out: one `Wire::Record` a line, in order. It reads no faster than
+//! the inbox commits, holds no more than one line, and ends only when the fate of every line is durable, so
+//! that a replay that ended is complete.
 
 use std::collections::VecDeque;
 use std::fs::File;

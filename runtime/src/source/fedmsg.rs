@@ -1,8 +1,8 @@
 //! The fedmsg source: the daemon's side of the ZeroMQ worker.
 //!
-//! Comes in: frames of the worker process `taskbot worker source-zmq`. Goes out: deliveries, in the order of each publisher. A worker
-//! that dies, or has not said for long that it lives, is replaced by a new one. ZeroMQ has no acknowledgement: what
-//! is sent while no worker is linked is lost to this source.
+//! Comes in: frames of the worker process `taskbot worker source-zmq`. Goes out: deliveries, in the order of
+//! each publisher. A worker that dies, or has not said for long that it lives, is replaced by a new one. ZeroMQ
+//! has no acknowledgement: what is sent while no worker is linked is lost to this source.
 
 use std::io;
 use std::process::Stdio;

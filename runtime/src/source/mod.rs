@@ -1,7 +1,8 @@
 //! Sources: where messages come from. One trait, one conformance suite.
 //!
-//! Comes in: a configured endpoint, broker, file or standard input. Goes out: deliveries, each with the means to settle it.
-//! It never judges a message: bytes go on as they came, and only what was committed is acknowledged.
+//! Comes in: a configured endpoint, broker, file or standard input. Goes out: deliveries, each with the means
+//! to settle it. It never judges a message: bytes go on as they came, and only what was committed is
+//! acknowledged.
 
 mod amqp;
 mod archive;
@@ -96,7 +97,8 @@ pub enum SourceConfig {
         name: String,
         /// Publishers to connect to, `tcp://host:port`.
         endpoints: Vec<String>,
-        /// After this many seconds without a message an endpoint is connected anew beside the old connection; 0: never.
+        /// After this many seconds without a message an endpoint is connected anew beside the old connection;
+        /// 0: never.
         #[serde(default = "silence_seconds")]
         silence_seconds: u64,
     },

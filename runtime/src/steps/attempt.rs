@@ -80,9 +80,10 @@ impl Attempt {
     pub(super) async fn check(&self) -> Result<StepReport, Failure> {
         let (_, plan) = self.plan().await?;
         if plan.environment.kind != EnvironmentKind::Sandbox {
-            let kind = format!("{:?}", plan.environment.kind).to_lowercase();
-            let message =
-                format!("not available on this machine: the task needs a {kind}, only the sandbox is built");
+            let needs = plan.environment.kind.phrase();
+            let message = format!(
+                "not available on this machine: needs {needs}, and this taskbot has only its sandbox"
+            );
             return Err(failure(ErrorClass::Permanent, message));
         }
         Ok(StepReport { retries: Some(plan.infrastructure_retries), ..StepReport::default() })

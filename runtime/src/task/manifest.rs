@@ -183,6 +183,19 @@ pub enum EnvironmentKind {
     IsoInstall,
 }
 
+impl EnvironmentKind {
+    /// What it is, with its article, for people.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Sandbox => "a sandbox",
+            Self::Container => "a container",
+            Self::Vm => "a virtual machine",
+            Self::Cloud => "a virtual machine that boots a cloud image",
+            Self::IsoInstall => "a blank virtual machine to install from an ISO",
+        }
+    }
+}
+
 /// Whether a task may reach the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {

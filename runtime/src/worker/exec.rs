@@ -1,8 +1,8 @@
 //! The last stage before a command runs: this process takes on the command's limits and becomes it.
 //!
-//! Comes in: a `CommandRequest` on standard input, from the minder. Goes out: nothing if all is well, for this process is then the
-//! command; else an answer with the reason. What holds for the command is set here, on itself, since nothing safe can be run
-//! between fork and exec. It never starts a process of its own.
+//! Comes in: a `CommandRequest` on standard input, from the minder. Goes out: nothing if all is well, for this
+//! process is then the command; else an answer with the reason. What holds for the command is set here, on
+//! itself, since nothing safe can be run between fork and exec. It never starts a process of its own.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -94,7 +94,8 @@ pub(super) fn limit(limits: &ProcessLimits) -> io::Result<()> {
     Ok(())
 }
 
-/// Writing only below these directories, signals only among the command's own processes: as far as this kernel's Landlock goes.
+/// Writing only below these directories, signals only among the command's own processes: as far as this
+/// kernel's Landlock goes.
 fn confine(writable: &[PathBuf]) -> Result<(), Report> {
     if let Some(missing) = writable.iter().find(|dir| !dir.is_dir()) {
         return Err(Report::Request(format!("{} is not a directory to write to", missing.display())));

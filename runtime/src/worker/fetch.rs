@@ -1,9 +1,10 @@
 //! The fetch worker: the only place that names git2.
 //!
-//! Comes in: one `FetchOrder` on standard input. Goes out: one answer on standard output; for a checkout, the files of one
-//! commit below a directory that the daemon made. The repository is fetched bare into a temporary directory and its files
-//! are written from the tree objects here (`tree`), so no hook, filter, attribute or submodule is ever looked at. It
-//! asks nobody for credentials and ends when the daemon kills it: libgit2 has no deadline of its own.
+//! Comes in: one `FetchOrder` on standard input. Goes out: one answer on standard output; for a checkout, the
+//! files of one commit below a directory that the daemon made. The repository is fetched bare into a temporary
+//! directory and its files are written from the tree objects here (`tree`), so no hook, filter, attribute or
+//! submodule is ever looked at. It asks nobody for credentials and ends when the daemon kills it: libgit2 has
+//! no deadline of its own.
 
 mod make;
 mod tree;

@@ -1,8 +1,8 @@
 //! Frames: what the daemon and its workers say to each other over a pipe or socket.
 //!
-//! Comes in: bytes of the other side. Goes out: frames of a known kind, at most `limits::WORKER_FRAME_BYTES` long. A frame is a
-//! length (four bytes, big endian, of all that follows), a kind (one byte) and a body; the length is checked before anything is
-//! allocated, since a worker may have been taken over by what it read.
+//! Comes in: bytes of the other side. Goes out: frames of a known kind, at most `limits::WORKER_FRAME_BYTES`
+//! long. A frame is a length (four bytes, big endian, of all that follows), a kind (one byte) and a body; the
+//! length is checked before anything is allocated, since a worker may have been taken over by what it read.
 
 use std::io::{self, Read, Write};
 

@@ -1,9 +1,9 @@
 //! The minder: one process beside each command, which sees to it that nothing of the command is left.
 //!
-//! Comes in: a `CommandRequest` over the socket that is its standard input, and later the end of that socket, which means stop
-//! (so a daemon that dies stops its commands). Goes out: one answer: how the command ended, or why it did not start. As
-//! a "child subreaper" it inherits whatever the command leaves behind, in other sessions too, and kills it. It never reads the
-//! command's output, which goes straight to the daemon.
+//! Comes in: a `CommandRequest` over the socket that is its standard input, and later the end of that socket,
+//! which means stop (so a daemon that dies stops its commands). Goes out: one answer: how the command ended, or
+//! why it did not start. As a "child subreaper" it inherits whatever the command leaves behind, in other
+//! sessions too, and kills it. It never reads the command's output, which goes straight to the daemon.
 
 use std::collections::HashMap;
 use std::io::{self, Read};

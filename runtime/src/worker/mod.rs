@@ -1,8 +1,9 @@
 //! Worker processes: this same binary, started again to do what must not happen inside the daemon.
 //!
-//! Comes in: the kind of worker, from the hidden subcommand `taskbot worker KIND`. Goes out: an exit code, after the worker has
-//! spoken its frames on standard input and output. Hostile bytes and C code live here, in a process with limits that can
-//! be thrown away; a worker never opens the store or the configuration, and ends when the daemon does.
+//! Comes in: the kind of worker, from the hidden subcommand `taskbot worker KIND`. Goes out: an exit code,
+//! after the worker has spoken its frames on standard input and output. Hostile bytes and C code live here, in
+//! a process with limits that can be thrown away; a worker never opens the store or the configuration, and ends
+//! when the daemon does.
 
 pub(crate) mod exec;
 pub(crate) mod fetch;
@@ -72,8 +73,9 @@ pub fn main(kind: WorkerKind) -> ExitCode {
     }
 }
 
-/// Closes what leaked into this process beside the three standard descriptors: whoever started the daemon may have left some
-/// open for all its children. Called before anything is opened here, so no descriptor in use is among them.
+/// Closes what leaked into this process beside the three standard descriptors: whoever started the daemon may
+/// have left some open for all its children. Called before anything is opened here, so no descriptor in use is
+/// among them.
 fn close_inherited() {
     let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let open: Vec<i32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -83,7 +85,8 @@ fn close_inherited() {
     }
 }
 
-/// Ends this process when its standard input does: the daemon holds the other end as long as it lives and wants the worker.
+/// Ends this process when its standard input does: the daemon holds the other end as long as it lives and wants
+/// the worker.
 fn end_with_the_daemon() {
     std::thread::spawn(|| {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());

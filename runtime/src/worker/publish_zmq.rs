@@ -1,8 +1,8 @@
 //! The fedmsg publisher: with `source_zmq` the only place that names the zeromq crate.
 //!
-//! Comes in on standard input: an order, then messages as frames. Goes out: the messages to every subscriber, the first not before
-//! there is one; on standard output an answer with the bound endpoint, and one with the count at the end. It binds to
-//! loopback only, and changes no byte of a message.
+//! Comes in on standard input: an order, then messages as frames. Goes out: the messages to every subscriber,
+//! the first not before there is one; on standard output an answer with the bound endpoint, and one with the
+//! count at the end. It binds to loopback only, and changes no byte of a message.
 
 use std::io;
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! The fedmsg subscriber: with `publish_zmq` the only place that names the zeromq crate.
 //!
-//! Comes in: endpoints, as a request on standard input. Goes out on standard output: each message as a frame, events of the links, and
-//! a pulse, so that the daemon can tell silence from death. Each endpoint has a socket and a retry loop of its own, since
-//! `connect` waits and gives up. The crate's own reconnecting is never used (it can hang for ever): a lost link is
-//! dropped with its socket. A link that has long been silent may be dead without a word, so a second one is made beside it; a
-//! message that both bring has one id. A peer that announces a huge frame ends this process, by its memory limit; the daemon
-//! starts another.
+//! Comes in: endpoints, as a request on standard input. Goes out on standard output: each message as a frame,
+//! events of the links, and a pulse, so that the daemon can tell silence from death. Each endpoint has a socket
+//! and a retry loop of its own, since `connect` waits and gives up. The crate's own reconnecting is never used
+//! (it can hang for ever): a lost link is dropped with its socket. A link that has long been silent may be dead
+//! without a word, so a second one is made beside it; a message that both bring has one id. A peer that
+//! announces a huge frame ends this process, by its memory limit; the daemon starts another.
 
 use std::convert::Infallible;
 use std::io::{self, Write};

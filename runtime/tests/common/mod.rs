@@ -1,6 +1,7 @@
 //! What the tests of the edges share: the worker program, and a loud word where something is missing.
 //!
-//! Tests that need what a machine may lack say so and end; naming it in `TASKBOT_REQUIRE` (words with commas) makes that a failure.
+//! Tests that need what a machine may lack say so and end; naming it in `TASKBOT_REQUIRE` (words with commas)
+//! makes that a failure.
 #![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "tests, each of which uses a part of it")]
 
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! Writing the files of a commit from its tree objects.
 //!
-//! Comes in: a tree that anybody may have made, and an empty directory. Goes out: its files, directories and harmless symbolic links,
-//! or a refusal. Nothing is written through a link: directories and files are always made new, and links come last. No mode
-//! but 644 and 755, no attribute, filter or end-of-line conversion.
+//! Comes in: a tree that anybody may have made, and an empty directory. Goes out: its files, directories and
+//! harmless symbolic links, or a refusal. Nothing is written through a link: directories and files are always
+//! made new, and links come last. No mode but 644 and 755, no attribute, filter or end-of-line conversion.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -157,8 +157,9 @@ fn check_name(name: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// A link may climb only at its beginning, and not out of the tree. (`..` after a name could climb from wherever another
-/// link led.) Then every link stays inside: what it climbs are directories made here, what it descends into are those or links.
+/// A link may climb only at its beginning, and not out of the tree. (`..` after a name could climb from
+/// wherever another link led.) Then every link stays inside: what it climbs are directories made here, what it
+/// descends into are those or links.
 fn check_link(dir: &Path, target: &Path) -> Result<(), &'static str> {
     let bytes = target.as_os_str().as_bytes();
     if bytes.is_empty() || bytes.contains(&0) {
