@@ -38,7 +38,7 @@ pub struct TaskRun {
     event: Option<PathBuf>,
     /// Directory with builds, laid out as koji's `packages/`, for tasks that fetch builds.
     #[arg(long, value_name = "DIR")]
-    koji: Option<String>,
+    koji: Option<PathBuf>,
     /// Who reads the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -72,12 +72,13 @@ impl TaskRun {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?,
         };
+        let koji = self.koji.as_ref().map(absolute).transpose()?;
         let task = LocalTask {
             checkout: absolute(&self.directory)?,
             inputs: inputs.collect::<Result<_, Failure>>()?,
             out: absolute(&self.out)?,
             event,
-            downloads: DownloadConfig { koji: self.koji },
+            downloads: DownloadConfig { koji: koji.map(|dir| dir.display().to_string()) },
             workers: WorkerProgram::current(),
         };
         let cancel = CancellationToken::new();

@@ -32,7 +32,7 @@ pub struct SourceText {
 /// The inputs that a task's manifest takes, for comparison with its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// The task.
+    /// The standard task whose repository holds it.
     pub task: String,
     /// Its inputs in order.
     pub inputs: Vec<ManifestInput>,

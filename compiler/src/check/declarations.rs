@@ -123,6 +123,10 @@ impl Checker<'_, '_> {
         if let Some(ty) = self.types.get(name) {
             return Some(ty.clone());
         }
+        if self.names.records.contains_key(name) {
+            // Declared, but wrong: that was told at its declaration.
+            return None;
+        }
         let diagnostic =
             Diagnostic::new(&TB0204, place, format!("there is no type `{name}`"), "unknown type")
                 .did_you_mean(name, self.types.keys().map(String::as_str));
@@ -206,7 +210,8 @@ impl Checker<'_, '_> {
 
     /// Where the manifest is at hand, the declaration decides and a manifest that differs is refused.
     fn compare_manifest(&mut self, placed: &Placed<'_, tree::Task>, task: &TaskDef) {
-        let Some(manifest) = self.manifests.iter().find(|m| m.task == task.name) else { return };
+        let of_standard = |m: &&crate::Manifest| task.repository == format!("standard:{}", m.task);
+        let Some(manifest) = self.manifests.iter().find(of_standard) else { return };
         let declared = |name: &str| task.params.iter().find(|p| p.name == name).map(|p| p.type_name.as_str());
         let mut differences: Vec<String> = Vec::new();
         for ManifestInput { name, ty, needed } in &manifest.inputs {

@@ -60,7 +60,11 @@ impl Checker<'_, '_> {
                 .cloned()
                 .map(|first| TypedExpr { kind: TypedKind::And(conditions), ..first }),
         };
-        let definitions = self.definitions(placed, values, dialect, &mut view);
+        // Without its subjects no definition can be judged: that they are wrong was told.
+        let definitions = match (&dialect.subjects, &subjects) {
+            (Some(_), None) => vec![None; values.len()],
+            _ => self.definitions(placed, values, dialect, &mut view),
+        };
         let happening = dialect.happening.as_ref().map(|h| {
             let key = h.key.iter().filter_map(|k| self.expr(&mut view, k, None)).collect();
             (key, h.within_ms.div_ceil(1000))

@@ -601,6 +601,11 @@ impl Checker<'_, '_> {
         };
         if a.ty != b.ty {
             self.mismatch(&b, &a.ty);
+            if let (Type::Evr, Type::Int | Type::Float, Some(last)) =
+                (&a.ty, &b.ty, self.diagnostics.last_mut())
+            {
+                last.help = Some("write a version in quotes, like \"5.0-1\"".into());
+            }
             return None;
         }
         let op = match op {
