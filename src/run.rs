@@ -1,5 +1,6 @@
 //! `taskbot run`: the daemon.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use taskbot_runtime::config::Config;
 use taskbot_runtime::daemon::{self, Control, Options, Summary, Until};
+use taskbot_runtime::dispatch::RunState;
 use taskbot_runtime::progress::Progress;
 use taskbot_runtime::spawn::WorkerProgram;
+use taskbot_runtime::store::RunId;
 use tokio::sync::mpsc;
 
 use crate::output::{self, Failure, Format, Paint};
@@ -18,6 +21,9 @@ use crate::site::{self, Site};
 
 /// Events of progress that wait to be shown; the daemon drops what is beyond.
 const PROGRESS_WAITING: usize = 4096;
+
+/// How long threads may still take once the daemon has ended.
+const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// Listen to the configured sources and run what the rules ask for.
 ///
@@ -48,8 +54,15 @@ impl Run {
         let until = if self.until_idle { Until::Idle } else { Until::Stopped };
         let runtime = tokio::runtime::Runtime::new()?;
         let (_control, orders) = mpsc::channel(1);
-        let summary =
-            runtime.block_on(serve(config, until, orders, |progress| show(progress, self.format)))?;
+        let mut told = BTreeMap::new();
+        let summary = runtime.block_on(serve(config, until, orders, |progress| {
+            if self.format == Format::Json || is_news(progress, &mut told) {
+                show(progress, self.format);
+            }
+        }));
+        // A download under way sits in a thread that nothing can stop; the next start does it again.
+        runtime.shutdown_timeout(SHUTDOWN);
+        let summary = summary?;
         match self.format {
             Format::Json => output::json_line(
                 &json!({ "event": "ended", "generation": summary.generation, "status": summary.status }),
@@ -96,6 +109,19 @@ pub fn start_log() {
         .with_ansi(Paint::of(&io::stderr()).is_on())
         .with_writer(io::stderr)
         .init();
+}
+
+/// Whether a person has not heard this yet: several steps of a run share a state.
+fn is_news(progress: &Progress, told: &mut BTreeMap<RunId, (RunState, u32)>) -> bool {
+    match progress {
+        Progress::Run { id, state, .. } if state.is_final() => {
+            told.remove(id).is_none_or(|(last, _)| last != *state)
+        }
+        Progress::Run { id, state, attempt, .. } => {
+            told.insert(*id, (*state, *attempt)) != Some((*state, *attempt))
+        }
+        _ => true,
+    }
 }
 
 fn show(progress: &Progress, format: Format) {

@@ -117,7 +117,11 @@ impl Attempt {
             Ok::<_, Failure>(files)
         })
         .await??;
-        Ok(StepReport { detail: (files > 0).then(|| format!("{files} files")), ..StepReport::default() })
+        Ok(StepReport {
+            detail: (files > 0)
+                .then(|| if files == 1 { "1 file".to_owned() } else { format!("{files} files") }),
+            ..StepReport::default()
+        })
     }
 
     /// Runs the task's command.

@@ -1,8 +1,8 @@
 //! The store: everything durable, in one SQLite database with one writer.
 //!
 //! Comes in: plain data from the inbox, dispatch, facts and sinks; each call is one job. Goes out: what was there,
-//! and `Ok` only after the commit is on disk. Jobs that wait together are committed together (group commit), each in
-//! its own savepoint. The first error of any kind stops the store and with it the daemon; it is never retried,
+//! and `Ok` only after the commit is on disk. Jobs that wait together are committed together
+//! (group commit). The first error of any kind stops the store and with it the daemon; it is never retried,
 //! because after a failed fsync nobody knows what is on the disk. Only this folder knows SQLite.
 //!
 //! One file a concept: `admit` (messages, decisions, happenings, quarantine), `runs` (runs, steps, results), `facts`
