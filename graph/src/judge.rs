@@ -6,6 +6,7 @@
 //! of other messages: the same input always gives the same judgement, and a rule never sees another one.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use crate::body::{self, Raw};
 use crate::eval::{Cell, Memo, Open, Scene, Truth};
@@ -18,9 +19,17 @@ use crate::value::Value;
 /// Judges one message: `topic` without prefix and environment (see [`crate::TopicFilter`]), `body` as intake validated it.
 /// Never fails: what cannot be judged is in the judgement, with its reason.
 pub fn judge(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Judgement {
-    let mut judgement = Judgement::default();
-    look(graph, topic, body, facts, &mut |seen| judgement.add(seen));
-    judgement
+    let mut gathered = Gathered::default();
+    look(graph, topic, body, facts, &mut |seen| gathered.add(seen));
+    gathered.judgement
+}
+
+/// A judgement while it grows.
+#[derive(Default)]
+struct Gathered {
+    judgement: Judgement,
+    /// Places of the runs by their keys.
+    places: HashMap<String, usize>,
 }
 
 /// What the matcher sees, step by step; `judge` and `explain` are two readers of the same.
@@ -48,16 +57,16 @@ pub(crate) enum Outcome {
     Open(Open),
 }
 
-impl Judgement {
+impl Gathered {
     fn add(&mut self, seen: Seen<'_, '_>) {
         match seen {
             Seen::Unreadable { reason } => {
-                self.refused.push(Refusal { event: String::new(), rule: None, reason });
+                self.judgement.refused.push(Refusal { event: String::new(), rule: None, reason });
             }
             Seen::NoDialect { event, reason } => {
-                self.refused.push(Refusal { event: event.name.clone(), rule: None, reason });
+                self.judgement.refused.push(Refusal { event: event.name.clone(), rule: None, reason });
             }
-            Seen::Event { event, .. } => self.events.push(event.name.clone()),
+            Seen::Event { event, .. } => self.judgement.events.push(event.name.clone()),
             Seen::Rule { reason, outcome: Outcome::Fired(runs), .. } => {
                 runs.into_iter().for_each(|run| self.merge(run, &reason))
             }
@@ -66,15 +75,15 @@ impl Judgement {
                     let event =
                         scene.graph.events.get(rule.event as usize).map_or(String::new(), |e| e.name.clone());
                     let reason = open.misfits.into_iter().collect::<Vec<_>>().join("; ");
-                    self.refused.push(Refusal { event, rule: Some(rule.name.clone()), reason });
+                    self.judgement.refused.push(Refusal { event, rule: Some(rule.name.clone()), reason });
                 } else {
-                    self.parked.push(Parked {
+                    self.judgement.parked.push(Parked {
                         reason,
                         needs: open.needs.into_iter().chain(open.unanswered).collect(),
                     });
                 }
             }
-            Seen::Note(note) => self.notes.push(note),
+            Seen::Note(note) => self.judgement.notes.push(note),
             Seen::Rule { outcome: Outcome::NotFired, .. }
             | Seen::OtherEvent { .. }
             | Seen::NoSubject { .. } => {}
@@ -83,10 +92,16 @@ impl Judgement {
 
     /// Two rules, or two subjects, that ask for the same run give one run with two reasons.
     fn merge(&mut self, run: Run, reason: &Reason) {
-        match self.runs.iter_mut().find(|r| r.task == run.task && r.arguments == run.arguments) {
-            Some(known) if known.reasons.contains(reason) => {}
+        let key = run.key();
+        let known = self.places.get(&key).and_then(|at| self.judgement.runs.get_mut(*at));
+        match known {
+            // One rule asks for one subject in one go, so its reason would be the last one.
+            Some(known) if known.reasons.last() == Some(reason) => {}
             Some(known) => known.reasons.push(reason.clone()),
-            None => self.runs.push(run),
+            None => {
+                self.places.insert(key, self.judgement.runs.len());
+                self.judgement.runs.push(run);
+            }
         }
     }
 }
@@ -158,8 +173,8 @@ fn look_at_event<'a>(
     }
     let mut rows: Vec<Scene<'a>> =
         subjects.map_or(Vec::new(), |s| s.iter().map(|row| scene.of_subject(row)).collect());
-    let mut asked = 0;
     for (place, rule) in rules {
+        let mut asked = 0;
         let by_subject = rule.scope == Scope::Subject && subjects.is_some();
         if by_subject && rows.is_empty() {
             tell(Seen::NoSubject { rule });
@@ -291,13 +306,14 @@ fn judge_rule(
     let mut runs = Vec::new();
     for action in &rule.actions {
         for combination in combinations(&axes) {
+            *asked = asked.saturating_add(1);
+            if *asked > limits::RUNS_PER_RULE {
+                let reason =
+                    format!("the rule asks for more than {} runs for one message", limits::RUNS_PER_RULE);
+                return Outcome::Open(Open { misfits: [reason].into(), ..Open::default() });
+            }
             if rule.except.iter().any(|e| excluded(e, &combination)) {
                 continue;
-            }
-            *asked = asked.saturating_add(1);
-            if *asked > limits::RUNS_PER_MESSAGE {
-                let reason = format!("the message asks for more than {} runs", limits::RUNS_PER_MESSAGE);
-                return Outcome::Open(Open { misfits: [reason].into(), ..Open::default() });
             }
             match arguments(action.task, &action.arguments, &combination, scene) {
                 Ok((task, arguments)) => runs.push(Run {

@@ -2,8 +2,9 @@
 
 /// Nesting of expressions; the language's own nesting limit is lower, so only a forged artifact exceeds it.
 pub const EXPR_DEPTH: usize = 256;
-/// Runs that one message may ask for: a matrix over hostile lists must not flood the store.
-pub const RUNS_PER_MESSAGE: usize = 10_000;
+/// Runs that one rule may ask for on one message: a matrix over hostile lists must not flood the store. Counted for each
+/// rule alone, so that none can take another's.
+pub const RUNS_PER_RULE: usize = 25_000;
 /// Subjects of one message: Fedora's largest updates hold about 3 500 builds.
 pub const SUBJECTS_PER_MESSAGE: usize = 20_000;
 /// Elements of one list that some rule reads: far above the largest update (about 3 500 builds).
