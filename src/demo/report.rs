@@ -85,11 +85,12 @@ pub fn print(store: &Reader, dir: &Path, paint: Paint) -> Result<ExitCode, Failu
     let config = dir.join("taskbot.toml");
     let first = runs.first().map_or(1, |r| r.id);
     output::line(format!("\n{}", paint.bold("Look further")));
+    let program = std::env::args().next().unwrap_or_else(|| "taskbot".into());
     for command in [
-        format!("taskbot log {first} --config {}", config.display()),
-        format!("taskbot results --config {} --outcome FAILED", config.display()),
-        format!("taskbot explain 00000000-0000-4000-8000-000000000004 --config {}", config.display()),
-        format!("taskbot check {}", dir.join("rules.tb").display()),
+        format!("{program} log {first} --config {}", config.display()),
+        format!("{program} results --config {} --outcome FAILED", config.display()),
+        format!("{program} explain 00000000-0000-4000-8000-000000000004 --config {}", config.display()),
+        format!("{program} check {}", dir.join("rules.tb").display()),
         format!("ls {}", dir.join("results").display()),
     ] {
         output::line(format!("  {command}"));

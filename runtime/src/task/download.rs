@@ -111,7 +111,9 @@ fn koji_base(config: &DownloadConfig) -> Result<PathBuf, DownloadError> {
 /// source tree (the layout for machines without rpm); it is copied as it is.
 fn koji(base: &Path, build: &Nvr, arches: &[String], into: &Path) -> Result<Vec<PathBuf>, DownloadError> {
     let source = base.join(&build.name).join(&build.version).join(&build.release);
-    let not_found = |what: &Path| DownloadError::NotFound(format!("{} is not there", what.display()));
+    let not_found = |what: &Path| {
+        DownloadError::NotFound(format!("{build} is not below [downloads] koji: no {}", what.display()))
+    };
     let dir = match LeftDir::open(&source, HardLinks::Allowed) {
         Ok(dir) => dir,
         Err(Refused::Missing) => return Err(not_found(&source)),
