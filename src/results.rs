@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
-use taskbot_runtime::store::ResultFilter;
+use taskbot_runtime::store::{ResultFilter, ResultRow};
 
 use crate::output::{self, Failure, Format, Paint, Table};
 use crate::site::Site;
@@ -53,18 +53,17 @@ impl Results {
             output::line("no results yet; `taskbot status` shows what is under way");
             return Ok(ExitCode::SUCCESS);
         }
-        let mut table = Table::new(&["RUN", "OUTCOME", "TESTCASE", "ITEM", "NOTE"]);
-        for row in &results {
-            let outcome = output::outcome(row.result.outcome);
-            table.row(&[
-                &format!("#{}", row.run),
-                &outcome,
-                &row.result.testcase,
-                &row.result.item,
-                &row.result.note,
-            ]);
-        }
-        table.print(paint);
+        print(&results, paint);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// One line a result.
+pub fn print(results: &[ResultRow], paint: Paint) {
+    let mut table = Table::new(&["RUN", "OUTCOME", "TESTCASE", "ITEM", "NOTE"]);
+    for ResultRow { run, result, .. } in results {
+        let outcome = output::outcome(result.outcome);
+        table.row(&[&format!("#{run}"), &outcome, &result.testcase, &result.item, &result.note]);
+    }
+    table.print(paint);
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use taskbot_runtime::store::{Reader, ResultFilter};
 
 use crate::output::{self, Failure, Paint, Table, shown};
+use crate::results;
 
 const ALL: u32 = 10_000;
 
@@ -43,21 +44,10 @@ pub fn print(store: &Reader, dir: &Path, paint: Paint) -> Result<ExitCode, Failu
     }
     table.print(paint);
 
-    let mut results = store.results(&ResultFilter::default(), ALL)?;
-    results.reverse();
+    let mut found = store.results(&ResultFilter::default(), ALL)?;
+    found.reverse();
     output::line(format!("\n{}", paint.bold("Results")));
-    let mut table = Table::new(&["RUN", "OUTCOME", "TESTCASE", "ITEM", "NOTE"]);
-    for row in &results {
-        let outcome = output::outcome(row.result.outcome);
-        table.row(&[
-            &format!("#{}", row.run),
-            &outcome,
-            &row.result.testcase,
-            &row.result.item,
-            &row.result.note,
-        ]);
-    }
-    table.print(paint);
+    results::print(&found, paint);
 
     let unavailable: Vec<_> = runs.iter().filter(|run| run.state == "infrastructure-error").collect();
     if !unavailable.is_empty() {
