@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     for path in sorted(&root)? {
         if path.extension().is_some_and(|e| e == "tb") {
             let name = path.file_stem().unwrap_or_default();
-            let _ = writeln!(code, "    ({name:?}, include_str!({path:?})),");
+            let _ = writeln!(code, "    ({name:?}, include_str!({})),", here(&root, &path)?);
         }
     }
     code.push_str("];\n");
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
         for tree in sorted(&root.join(folder))?.into_iter().filter(|path| path.is_dir()) {
             let name = tree.file_name().unwrap_or_default();
             let _ = writeln!(code, "    FileTree {{ name: {name:?}, files: &[");
-            files(&tree, &tree, &mut code)?;
+            files(&root, &tree, &tree, &mut code)?;
             code.push_str("    ] },\n");
         }
         code.push_str("];\n");
@@ -32,18 +32,26 @@ fn main() -> io::Result<()> {
     fs::write(out.join("embedded.rs"), code)
 }
 
-fn files(tree: &Path, folder: &Path, code: &mut String) -> io::Result<()> {
+fn files(root: &Path, tree: &Path, folder: &Path, code: &mut String) -> io::Result<()> {
     for path in sorted(folder)? {
         if path.is_dir() {
-            files(tree, &path, code)?;
+            files(root, tree, &path, code)?;
             continue;
         }
         let executable = fs::metadata(&path)?.permissions().mode() & 0o100 != 0;
         let mode = if executable { "Executable" } else { "Plain" };
         let name = path.strip_prefix(tree).map_err(io::Error::other)?;
-        let _ = writeln!(code, "        ({name:?}, include_bytes!({path:?}), FileMode::{mode}),");
+        let file = here(root, &path)?;
+        let _ = writeln!(code, "        ({name:?}, include_bytes!({file}), FileMode::{mode}),");
     }
     Ok(())
+}
+
+/// A file's path as code, from wherever this crate is when the code is compiled: a copied or moved checkout may bring the
+/// generated list along.
+fn here(root: &Path, path: &Path) -> io::Result<String> {
+    let below = Path::new("/").join(path.strip_prefix(root).map_err(io::Error::other)?);
+    Ok(format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {below:?})"))
 }
 
 /// Entries of a folder, hidden ones and caches left out, in the order of their names.
