@@ -77,6 +77,7 @@ registry! {
     TB0405 "no-repository" Error "A task is cloned from its repository when it runs.";
     TB0406 "no-identity" Error "A record is an argument by its identity; this one declares none.";
     TB0407 "depends-on-axis" Error "An axis is a list or a path, never a value computed from another axis.";
+    TB0408 "bad-repository" Error "A task whose repository cannot be cloned would never run.";
     TB0501 "endless-record" Error "A record that holds itself would have no end.";
     TB0502 "bad-topic" Error "A topic is words joined by dots, without prefix and environment.";
     TB0503 "missing-definition" Error "A value that is not optional must be given by every dialect.";

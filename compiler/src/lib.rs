@@ -72,6 +72,8 @@ pub(crate) enum Origin {
 pub struct Compiled {
     /// All files, in the order that places refer to: the standard library's, then one's own by path.
     pub files: Vec<SourceFile>,
+    /// Number of rules in one's own files, right and wrong ones.
+    pub rules: usize,
     /// Everything that is wrong, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// The typed program, as far as it is right.
@@ -110,5 +112,5 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
 
     let failed = diagnostics.iter().any(|d| d.code.severity == Severity::Error);
     let graph = (!failed).then(|| lower::lower(&program, files.clone()));
-    Compiled { files, diagnostics, program, graph }
+    Compiled { files, rules: names.rules.len(), diagnostics, program, graph }
 }

@@ -7,19 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use taskbot_graph::{
-    Action, ArgumentSource, Axis, Conjunct, Dialect, Event, EventValue, Expr, ExprId, Graph, HappeningDef,
-    Path, PathId, Place, Rule, RuleSource, Scope, SourceFile, Sources, TopicPlan, Value,
+    Action, ArgumentSource, Axis, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef, Graph,
+    HappeningDef, Path, PathId, Place, Rule, RuleSource, Scope, SourceFile, Sources, TopicPlan, Value,
 };
 
 use crate::typed::{Program, TypedArgument, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule};
 
 /// Lowers a program.
 pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> Graph {
-    let mut lowering = Lowering::default();
+    let mut lowering = Lowering { declared_facts: &program.facts, ..Lowering::default() };
     let graph = &mut lowering.graph;
     graph.enums.clone_from(&program.enums);
     graph.records.clone_from(&program.records);
-    graph.facts.clone_from(&program.facts);
     let tasks: BTreeSet<usize> =
         program.rules.iter().flat_map(|r| r.actions.iter().map(|(task, _)| *task)).collect();
     graph.tasks = tasks.iter().filter_map(|at| program.tasks.get(*at).cloned()).collect();
@@ -79,15 +78,18 @@ fn topics(events: &[Event]) -> Vec<TopicPlan> {
 }
 
 #[derive(Default)]
-struct Lowering {
+struct Lowering<'p> {
     graph: Graph,
+    declared_facts: &'p [FactDef],
+    /// Places in the graph of the facts that some rule reads.
+    facts: BTreeMap<usize, u32>,
     /// Places of expressions by their content.
     exprs: HashMap<String, ExprId>,
     paths: HashMap<Path, PathId>,
     rule_sources: Vec<RuleSource>,
 }
 
-impl Lowering {
+impl Lowering<'_> {
     fn event(&mut self, event: &TypedEvent, read: &BTreeSet<usize>) -> Event {
         let values =
             event.values.iter().map(|v| EventValue { name: v.name.clone(), scope: v.scope }).collect();
@@ -203,9 +205,7 @@ impl Lowering {
                 let [name, version, release] = &**parts;
                 Expr::MakeNvr([self.expr(name), self.expr(version), self.expr(release)])
             }
-            TypedKind::Fact(fact, key) => {
-                Expr::Fact(u32::try_from(*fact).unwrap_or(u32::MAX), self.expr(key))
-            }
+            TypedKind::Fact(fact, key) => Expr::Fact(self.fact(*fact), self.expr(key)),
             TypedKind::Else(first, second) => Expr::Else(self.expr(first), self.expr(second)),
             TypedKind::Compare(op, left, right) => Expr::Compare(*op, self.expr(left), self.expr(right)),
             TypedKind::In(of, values) => Expr::In(self.expr(of), values.clone()),
@@ -228,6 +228,16 @@ impl Lowering {
         self.graph.exprs.push(lowered);
         self.exprs.insert(key, id);
         id
+    }
+
+    fn fact(&mut self, declared: usize) -> u32 {
+        if let Some(known) = self.facts.get(&declared) {
+            return *known;
+        }
+        let place = u32::try_from(self.graph.facts.len()).unwrap_or(u32::MAX);
+        self.graph.facts.extend(self.declared_facts.get(declared).cloned());
+        self.facts.insert(declared, place);
+        place
     }
 
     fn facts_last(&mut self, parts: &[TypedExpr]) -> Vec<ExprId> {

@@ -10,7 +10,9 @@ use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDe
 
 use super::Checker;
 use super::expressions::{Root, View};
-use crate::diagnostic::{Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0501, TB0507};
+use crate::diagnostic::{
+    Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0408, TB0501, TB0507,
+};
 use crate::names::Placed;
 use crate::typed::TypedKind;
 use crate::{ManifestInput, Needed, Origin};
@@ -175,7 +177,10 @@ impl Checker<'_, '_> {
                 params.push(Param { name: param.name.text.clone(), ty, type_name, presence, default });
             }
             let (repository, reference) = match (&placed.node.repository, placed.origin) {
-                (Some((url, at)), _) => (url.text.clone(), at.as_ref().map(|n| n.text.clone())),
+                (Some((url, at)), _) => {
+                    self.repository_url(placed.place(url.span), &url.text);
+                    (url.text.clone(), at.as_ref().map(|n| n.text.clone()))
+                }
                 (None, Origin::Standard) => (format!("standard:{name}"), None),
                 (None, Origin::Own) => {
                     let place = placed.place(placed.node.name.span);
@@ -196,6 +201,16 @@ impl Checker<'_, '_> {
             let task = TaskDef { name: name.clone(), repository, reference, params, emits };
             self.compare_manifest(placed, &task);
             self.program.tasks.push(task);
+        }
+    }
+
+    /// Only what can be cloned without a shell, a key or a helper program.
+    fn repository_url(&mut self, place: Place, url: &str) {
+        let known = ["https://", "file:///", "/", "standard:"].iter().any(|start| url.starts_with(start));
+        if !known || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            self.report(&TB0408, place, format!("{url:?} is no repository that can be cloned"), "here")
+                .help =
+                Some("write https://..., file:///... or an absolute path; ssh is not supported".into());
         }
     }
 

@@ -75,7 +75,7 @@ impl Checker<'_, '_> {
         }
         let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| task).collect();
         let axes: Vec<Option<Axis>> =
-            rule.axes.iter().map(|axis| self.axis(&mut view, axis, &defs)).collect();
+            rule.axes.iter().map(|axis| self.axis(&mut view, axis, rule, &defs)).collect();
         let axes: Vec<Axis> = axes.into_iter().collect::<Option<_>>()?;
         let mut actions = Vec::new();
         let mut complete = tasks.iter().all(Option::is_some);
@@ -127,9 +127,18 @@ impl Checker<'_, '_> {
         None
     }
 
-    /// An axis: a list of literals takes its type from the tasks' input of the same name.
-    fn axis(&mut self, view: &mut View<'_>, axis: &tree::AxisDecl, tasks: &[&TaskDef]) -> Option<Axis> {
-        let param = tasks.iter().find_map(|t| t.params.iter().find(|p| p.name == axis.name.text));
+    /// An axis: a list of literals takes its type from the input that it is written for, or that has its name.
+    fn axis(
+        &mut self,
+        view: &mut View<'_>,
+        axis: &tree::AxisDecl,
+        rule: &tree::Rule,
+        tasks: &[&TaskDef],
+    ) -> Option<Axis> {
+        let is_axis = |expr: &Expr| matches!(&expr.kind, ExprKind::Path(names) if names.len() == 1 && names.iter().all(|n| n.text == axis.name.text));
+        let written = rule.calls.iter().flat_map(|call| &call.arguments).find(|(_, expr)| is_axis(expr));
+        let input = written.map_or(axis.name.text.as_str(), |(name, _)| name.text.as_str());
+        let param = tasks.iter().find_map(|t| t.params.iter().find(|p| p.name == input));
         let expected = param.map(|p| Type::List(Box::new(p.ty.clone())));
         let list = self.operand(view, &axis.source, expected.as_ref())?;
         if !matches!(list.ty, Type::List(_)) {
