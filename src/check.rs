@@ -43,19 +43,19 @@ impl Check {
                 let findings =
                     compiled.diagnostics.iter().map(|d| render::finding(&compiled.files, d)).collect();
                 let (errors, warnings) = severities(&compiled);
-                output::json(&Report {
-                    rules: compiled.program.rules.len(),
-                    errors,
-                    warnings,
-                    diagnostics: findings,
-                })?;
+                output::json(&Report { rules: compiled.rules, errors, warnings, diagnostics: findings })?;
             }
             Format::Human => {
                 let paint = Paint::of(&io::stdout());
                 print_findings(&compiled, paint).into_iter().for_each(output::line);
                 if clean {
-                    let rules = count(compiled.program.rules.len(), "rule");
-                    output::line(format!("{} {rules}, nothing to complain about", paint.green("ok:")));
+                    let verdict =
+                        if compiled.rules == 0 { "declarations only" } else { "nothing to complain about" };
+                    output::line(format!(
+                        "{} {}, {verdict}",
+                        paint.green("ok:"),
+                        count(compiled.rules, "rule")
+                    ));
                 }
             }
         }

@@ -95,7 +95,7 @@ impl Explain {
                     shown(&self.message)
                 ))
             })?;
-            let runs = store.map(|s| s.runs_of_message(&self.message)).transpose()?.unwrap_or_default();
+            let runs = self.admitted(store, &self.message)?;
             return Ok(Subject { id: self.message.clone(), topic, body, runs });
         }
         let limits = IntakeLimits { message_bytes: config.limits.message_bytes };
@@ -103,8 +103,15 @@ impl Explain {
         let message = intake::accept(Wire::Record { line }, "explain", &limits)
             .map_err(|q| Failure::new(format!("the daemon would quarantine this message: {}", q.reason)))?;
         let id = message.id.expose().to_owned();
-        let runs = store.map(|s| s.runs_of_message(&id)).transpose()?.unwrap_or_default();
+        let runs = self.admitted(store, &id)?;
         Ok(Subject { id, topic: message.topic.expose().to_owned(), body: message.body, runs })
+    }
+
+    /// The runs that admission made of a message; with other rules or facts than the site's they would only mislead.
+    fn admitted(&self, store: Option<&Reader>, id: &str) -> Result<Vec<RunRow>, Failure> {
+        let site_alone = self.rules.is_empty() && self.fact.is_empty();
+        let runs = store.filter(|_| site_alone).map(|s| s.runs_of_message(id)).transpose()?;
+        Ok(runs.unwrap_or_default())
     }
 
     /// Recorded facts, and those to assume, which count more.
@@ -154,10 +161,7 @@ fn print(compiled: &Compiled, subject: &Subject, explanation: &Explanation, pain
     }
     if explanation.rules_on_other_topics > 0 {
         let rules = output::count(explanation.rules_on_other_topics, "rule");
-        output::line(format!(
-            "\n{}",
-            paint.dim(&format!("{rules} did not look at it: they wait for other events"))
-        ));
+        output::line(format!("\n{}", paint.dim(&format!("not looked at by {rules} of other events"))));
     }
     for run in &subject.runs {
         output::line(format!("admitted: run #{} {} {}", run.id, paint.verdict(&run.state), shown(&run.run)));

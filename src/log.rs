@@ -41,8 +41,7 @@ impl Log {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let mut lines = store.log(self.limit)?;
-        lines.reverse();
+        let lines = store.log(self.limit)?;
         match self.format {
             Format::Json => output::json(&lines)?,
             Format::Human => {

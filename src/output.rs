@@ -52,7 +52,8 @@ impl<E: std::error::Error> From<E> for Failure {
 /// Says on standard error why a command failed.
 pub fn complain(failure: &Failure) {
     let paint = Paint::of(&io::stderr());
-    eprintln!("{} {}", paint.red("error:"), MessageText::new(failure.to_string()));
+    let text: Vec<String> = failure.0.lines().map(shown).collect();
+    eprintln!("{} {}", paint.red("error:"), text.join("\n"));
 }
 
 /// Prints one line. A reader that went away (`taskbot log | head`) ends the command quietly.
@@ -94,6 +95,11 @@ impl Paint {
     pub fn of(stream: &impl IsTerminal) -> Self {
         let wanted = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Self(if wanted { Colours::On } else { Colours::Off })
+    }
+
+    /// Never coloured: for text that goes on elsewhere.
+    pub const fn plain() -> Self {
+        Self(Colours::Off)
     }
 
     /// Whether colours are on.

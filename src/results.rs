@@ -3,8 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use taskbot_runtime::store::{ResultFilter, ResultRow};
+
+use taskbot_runtime::task::Outcome;
 
 use crate::output::{self, Failure, Format, Paint, Table};
 use crate::site::Site;
@@ -23,15 +25,36 @@ pub struct Results {
     /// Of this test case only, like dist.rpmlint.
     #[arg(long)]
     testcase: Option<String>,
-    /// With this outcome only: PASSED, INFO, FAILED, NEEDS_INSPECTION.
-    #[arg(long)]
-    outcome: Option<String>,
+    /// With this outcome only.
+    #[arg(long, value_enum, ignore_case = true)]
+    outcome: Option<Wanted>,
     /// At most this many.
     #[arg(long, default_value_t = 100)]
     limit: u32,
     /// Who reads the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Outcomes as people type them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Wanted {
+    Passed,
+    Info,
+    Failed,
+    NeedsInspection,
+}
+
+impl Wanted {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Passed => Outcome::Passed,
+            Self::Info => Outcome::Info,
+            Self::Failed => Outcome::Failed,
+            Self::NeedsInspection => Outcome::NeedsInspection,
+        }
+    }
 }
 
 impl Results {
@@ -41,16 +64,22 @@ impl Results {
             run: self.run,
             item: self.item,
             testcase: self.testcase,
-            outcome: self.outcome.map(|o| o.to_uppercase()),
+            outcome: self.outcome.map(|o| output::outcome(o.outcome())),
         };
-        let results = self.site.store()?.results(&filter, self.limit)?;
+        let store = self.site.store()?;
+        if let Some(number) = self.run
+            && store.run(number)?.is_none()
+        {
+            return Err(Failure::new(format!("there is no run #{number}; `taskbot status` lists them")));
+        }
+        let results = store.results(&filter, self.limit)?;
         if self.format == Format::Json {
             output::json(&results)?;
             return Ok(ExitCode::SUCCESS);
         }
         let paint = Paint::of(&io::stdout());
         if results.is_empty() {
-            output::line("no results yet; `taskbot status` shows what is under way");
+            output::line("no such results; `taskbot status` shows what is under way");
             return Ok(ExitCode::SUCCESS);
         }
         print(&results, paint);

@@ -81,7 +81,7 @@ pub async fn serve(
     mut show: impl FnMut(&Progress),
 ) -> Result<Summary, Failure> {
     let config = site::with_standard_tasks(config).await?;
-    let reload = site::reload(config.rules.clone(), Paint::of(&io::stderr()));
+    let reload = site::reload(config.rules.clone());
     let (observer, mut progress) = mpsc::channel(PROGRESS_WAITING);
     let options = Options { until, workers: WorkerProgram::current(), observer: Some(observer) };
     let daemon = daemon::run(config, reload, orders, options);

@@ -47,13 +47,13 @@ pub async fn with_standard_tasks(mut config: Config) -> Result<Config, Failure> 
 }
 
 /// Compiles the site's rules whenever the daemon asks; what is wrong with them is the error's text.
-pub fn reload(paths: Vec<PathBuf>, paint: Paint) -> Reload {
+pub fn reload(paths: Vec<PathBuf>) -> Reload {
     Arc::new(move || {
         let compiled = rules::load(&paths).map_err(|failure| failure.to_string())?;
         match &compiled.graph {
             Some(graph) => Ok(graph.to_bytes()),
             None => {
-                let findings = check::print_findings(&compiled, paint).join("\n");
+                let findings = check::print_findings(&compiled, Paint::plain()).join("\n");
                 Err(format!("the rules have errors; nothing was started or changed\n{findings}"))
             }
         }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use taskbot_runtime::dispatch::RunState;
 use taskbot_runtime::store;
 
 use crate::output::{self, Failure, Format, Paint, Table, shown};
@@ -61,9 +62,16 @@ impl Status {
 
 /// Counters and what waits.
 pub fn print(status: &store::Status, paint: Paint) {
-    let mut table = Table::new(&["MESSAGES", ""]);
-    status.counters.iter().for_each(|(name, number)| table.row(&[name, &number.to_string()]));
-    table.print(paint);
+    // How runs ended is told below, from the runs themselves.
+    let counters: Vec<_> =
+        status.counters.iter().filter(|(name, _)| name.parse::<RunState>().is_err()).collect();
+    if counters.is_empty() {
+        output::line("no message has arrived yet");
+    } else {
+        let mut table = Table::new(&["MESSAGES", ""]);
+        counters.iter().for_each(|(name, number)| table.row(&[name, &number.to_string()]));
+        table.print(paint);
+    }
     if !status.runs.is_empty() {
         output::line("");
         let mut table = Table::new(&["RUNS", ""]);

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use taskbot_runtime::spawn::WorkerProgram;
 use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
-use taskbot_runtime::task::Outcome;
 use taskbot_runtime::task::download::DownloadConfig;
+use taskbot_runtime::task::{Manifest, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::output::{self, FINDINGS, Failure, Format, Paint, Table, shown};
@@ -67,6 +67,8 @@ impl TaskRun {
             })?;
             Ok((name.to_owned(), value.to_owned()))
         });
+        let inputs: Vec<(String, String)> = inputs.collect::<Result<_, Failure>>()?;
+        check_inputs(&Manifest::read(&self.directory)?, &inputs)?;
         let event = match &self.event {
             None => "{}".to_owned(),
             Some(path) => std::fs::read_to_string(path)
@@ -75,7 +77,7 @@ impl TaskRun {
         let koji = self.koji.as_ref().map(absolute).transpose()?;
         let task = LocalTask {
             checkout: absolute(&self.directory)?,
-            inputs: inputs.collect::<Result<_, Failure>>()?,
+            inputs,
             out: absolute(&self.out)?,
             event,
             downloads: DownloadConfig { koji: koji.map(|dir| dir.display().to_string()) },
@@ -102,6 +104,27 @@ impl TaskRun {
         let good = |outcome: Outcome| matches!(outcome, Outcome::Passed | Outcome::Info);
         let passed = run.failure().is_none() && run.results.iter().all(|r| good(r.outcome));
         Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    }
+}
+
+/// The inputs that the task takes, all that it needs and no other.
+fn check_inputs(manifest: &Manifest, inputs: &[(String, String)]) -> Result<(), Failure> {
+    let known: Vec<&str> = manifest.inputs.iter().map(|input| input.name.as_str()).collect();
+    let takes =
+        if known.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", known.join(", ")) };
+    if let Some((name, _)) = inputs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Failure::new(format!("task {} has no input `{name}`: {takes}", manifest.name)));
+    }
+    let given = |name: &str| inputs.iter().any(|(given, _)| given == name);
+    match manifest.inputs.iter().find(|input| input.default.is_none() && !given(&input.name)) {
+        Some(missing) => {
+            let (name, ty) = (&missing.name, &missing.type_name);
+            Err(Failure::new(format!(
+                "task {} needs the input `{name}`, of type {ty}: --input {name}=...",
+                manifest.name
+            )))
+        }
+        None => Ok(()),
     }
 }
 

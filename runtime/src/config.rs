@@ -312,6 +312,9 @@ impl Config {
             }
         }
         for source in &mut self.sources {
+            if let SourceConfig::Amqp { tls: Some(tls), .. } = source {
+                [&mut tls.ca, &mut tls.certificate, &mut tls.key].into_iter().flatten().for_each(resolve);
+            }
             if let SourceConfig::Archive { path, .. } = source
                 && path.as_os_str() != "-"
             {

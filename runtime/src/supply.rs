@@ -76,7 +76,7 @@ fn tell(source: &str, event: &SourceEvent) {
             tracing::warn!(source, endpoint = shown(endpoint), reason = shown(reason), "the link is lost");
         }
         SourceEvent::Retrying { endpoint, after } => {
-            tracing::debug!(source, endpoint = shown(endpoint), ?after, "trying again");
+            tracing::info!(source, endpoint = shown(endpoint), ?after, "not connected, trying again");
         }
         SourceEvent::WorkerDied { reason } => {
             tracing::warn!(source, reason = shown(reason), "its worker process is replaced");

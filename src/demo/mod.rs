@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use taskbot_runtime::config::Config;
@@ -20,13 +20,15 @@ use taskbot_runtime::progress::Progress;
 use taskbot_runtime::publisher::Publisher;
 use taskbot_runtime::spawn::WorkerProgram;
 use taskbot_runtime::store::Reader;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::output::{self, Failure, Format, Paint};
 use crate::run::{bar, serve, start_log};
 
 /// Between two messages: slow enough to watch, fast enough not to wait for.
 const PACE: Duration = Duration::from_millis(50);
+/// How often it is looked whether all is settled.
+const LOOK: Duration = Duration::from_millis(100);
 /// If nothing moves for this long the demonstration is over, whatever is missing.
 const STILL: Duration = Duration::from_secs(120);
 
@@ -78,13 +80,19 @@ impl Demo {
     }
 }
 
+/// What the daemon told last.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Every message has its fate, every run its end.
+    settled: bool,
+    at: Instant,
+}
+
 /// What has happened so far.
 #[derive(Debug, Default)]
 struct Tally {
     /// Deliveries whose fate is durable.
     messages: u64,
-    /// (rule, subject) pairs that wait for facts, by topic of their message.
-    parked: i64,
     runs_asked: u64,
     runs_ended: BTreeSet<i64>,
 }
@@ -93,13 +101,11 @@ impl Tally {
     fn take(&mut self, progress: &Progress) {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         match progress {
-            Progress::Message { runs, parked, .. } => {
+            Progress::Message { runs, .. } => {
                 self.messages = self.messages.saturating_add(1);
-                self.parked = self.parked.saturating_add_unsigned(count(*parked));
                 self.runs_asked = self.runs_asked.saturating_add(count(runs.len()));
             }
-            Progress::Decided { runs, parked, .. } => {
-                self.parked = i64::try_from(*parked).unwrap_or(i64::MAX);
+            Progress::Decided { runs, .. } => {
                 self.runs_asked = self.runs_asked.saturating_add(count(runs.len()));
             }
             Progress::Run { id, state, .. } if state.is_final() => drop(self.runs_ended.insert(id.0)),
@@ -111,7 +117,7 @@ impl Tally {
 /// Publishes, watches the daemon and stops it when everything is settled.
 async fn watch(config: Config, publisher: Publisher, human: bool) -> Result<(), Failure> {
     let (control, orders) = mpsc::channel(1);
-    let (events, mut seen) = mpsc::unbounded_channel();
+    let (events, seen) = watch::channel(Seen { settled: false, at: Instant::now() });
     let total = u64::try_from(stage::messages().count()).unwrap_or(u64::MAX);
     let paint = Paint::of(&io::stdout());
     let messages_bar = bar(total, "messages");
@@ -134,16 +140,14 @@ async fn watch(config: Config, publisher: Publisher, human: bool) -> Result<(), 
         }
         let settled =
             tally.messages >= total && u64::try_from(tally.runs_ended.len()).unwrap_or(0) >= tally.runs_asked;
-        // The watcher below may be gone already; then nobody needs to know.
-        let _ = events.send(settled);
+        events.send_replace(Seen { settled, at: Instant::now() });
     });
     let stop = async {
         publish(publisher).await?;
         loop {
-            let moved = tokio::time::timeout(STILL, seen.recv()).await;
-            let quiet = moved.is_err();
-            let settled = matches!(moved, Ok(Some(true))) && nothing_waits(&state_dir);
-            if quiet || settled || matches!(moved, Ok(None)) {
+            tokio::time::sleep(LOOK).await;
+            let Seen { settled, at } = *seen.borrow();
+            if at.elapsed() > STILL || (settled && nothing_waits(&state_dir)) {
                 break;
             }
         }
@@ -162,7 +166,9 @@ async fn watch(config: Config, publisher: Publisher, human: bool) -> Result<(), 
 
 /// Whether no decision waits for a fact and no delivery to a sink is open.
 fn nothing_waits(state_dir: &std::path::Path) -> bool {
-    Reader::open(state_dir).and_then(|store| store.status()).is_ok_and(|s| s.waiting_for.is_empty())
+    Reader::open(state_dir)
+        .and_then(|store| store.status())
+        .is_ok_and(|s| s.waiting_for.is_empty() && s.outbox == 0)
 }
 
 async fn publish(mut publisher: Publisher) -> Result<(), Failure> {

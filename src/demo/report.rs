@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use taskbot_runtime::dispatch::RunState;
 use taskbot_runtime::store::{Reader, ResultFilter};
 
 use crate::output::{self, Failure, Paint, Table, shown};
@@ -33,7 +34,7 @@ pub fn print(store: &Reader, dir: &Path, paint: Paint) -> Result<ExitCode, Failu
     let mut runs = store.runs(ALL)?;
     runs.reverse();
     output::line(format!("\n{}", paint.bold("What became of the messages")));
-    for (name, number) in &status.counters {
+    for (name, number) in status.counters.iter().filter(|(name, _)| name.parse::<RunState>().is_err()) {
         output::line(format!("  {number:>3}  {name}"));
     }
     output::line(format!("\n{}", paint.bold("What fired, why, and what came of it")));
