@@ -141,10 +141,20 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
+    /// Where a pair stands, without the blanks and comments that pest takes along before an optional part that is not there.
     fn span(&self, pair: &Pair<'_, R>) -> Span {
         let span = pair.as_span();
         let local = Span::new(span.start(), span.end());
-        Span { start: self.base.saturating_add(local.start), end: self.base.saturating_add(local.end) }
+        let start = self.base.saturating_add(local.start);
+        let mut end = self.base.saturating_add(local.end);
+        let ends_by = |end: u32| self.tokens.partition_point(|t| t.span.end <= end);
+        for token in self.tokens.get(..ends_by(end)).unwrap_or_default().iter().rev() {
+            if token.span.end != end || token.span.start < start || !token.kind.is_trivia() {
+                break;
+            }
+            end = token.span.start;
+        }
+        Span { start, end }
     }
 
     fn doc(&self, pair: &Pair<'_, R>) -> String {
@@ -588,6 +598,13 @@ mod tests {
     fn condition(text: &str) -> String {
         let ItemKind::Rule(rule) = one(&format!("on e where {text} run t")) else { panic!("no rule") };
         sketch(&rule.condition.unwrap_or_else(|| panic!("no condition")))
+    }
+
+    #[test]
+    fn places_hold_no_blanks_or_comments_at_their_end() {
+        let text = "on e where a.b == 1 # why\n  run t";
+        let ItemKind::Rule(rule) = one(text) else { panic!("no rule") };
+        assert_eq!(rule.condition.map(|c| c.span.of(text)), Some("a.b == 1"));
     }
 
     /// The structure of an expression in brackets.

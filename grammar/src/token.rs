@@ -48,6 +48,13 @@ pub enum TokenKind {
     Error,
 }
 
+impl TokenKind {
+    /// Whether it is only there for people: blanks and comments.
+    pub const fn is_trivia(self) -> bool {
+        matches!(self, Self::Space | Self::Doc | Self::Comment)
+    }
+}
+
 /// A token and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -88,11 +95,7 @@ pub struct RawItem {
 /// Splits tokens into items at item keywords outside of brackets. Unreadable text, wrong brackets and text that
 /// belongs to no item become errors; an item with such an error is left out.
 pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
-    let words: Vec<Token> = tokens
-        .iter()
-        .copied()
-        .filter(|t| !matches!(t.kind, TokenKind::Space | TokenKind::Doc | TokenKind::Comment))
-        .collect();
+    let words: Vec<Token> = tokens.iter().copied().filter(|t| !t.kind.is_trivia()).collect();
     let mut errors = Vec::new();
     let mut out = Vec::new();
     for group in group(text, &words) {
