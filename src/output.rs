@@ -216,6 +216,6 @@ mod tests {
         table.row(&["a-long-name", "finished"]);
         table.row(&["b\u{1b}[2J", "é"]);
         let lines = table.lines(Paint(Colours::Off));
-        assert_eq!(lines, ["RUN          STATE", "a-long-name  finished", "b\\u{1b}[2J  é"]);
+        assert_eq!(lines, ["RUN          STATE", "a-long-name  finished", "b\\u{1b}[2J   é"]);
     }
 }

@@ -37,7 +37,10 @@ event e {
   dialect second {
     topic "t.second", "t.both"
     where n == 2
-    body { n: int, ratio: float, things: [{ build: nvr, level: int? }], main: { title: string, size: int? }, names: [string], parts: [part] }
+    body {
+      n: int, ratio: float, things: [{ build: nvr, level: int? }], main: { title: string, size: int? }
+      names: [string], parts: [part]
+    }
     each t in things
     package = t.build
     level = t.level

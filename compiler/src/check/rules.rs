@@ -338,6 +338,7 @@ fn scope(
     let arguments = actions.iter().flat_map(|(_, arguments)| arguments);
     let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
     let mut exprs = condition.into_iter().chain(axes.iter().map(|a| &a.list)).chain(arguments);
-    let varies = |kind: &TypedKind| matches!(kind, TypedKind::EventValue(at) if event.values.get(*at).is_some_and(|v| v.scope == Scope::Subject));
+    let of_subject = |at: usize| event.values.get(at).is_some_and(|value| value.scope == Scope::Subject);
+    let varies = |kind: &TypedKind| matches!(kind, TypedKind::EventValue(at) if of_subject(*at));
     if exprs.any(|e| e.any(&mut |kind| varies(kind))) { Scope::Subject } else { Scope::Message }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::limits;
@@ -114,9 +115,16 @@ pub(super) fn check_object(text: &str) -> Result<(), String> {
 
 fn check<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Result<S::Value, String> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = seed.deserialize(&mut reader).map_err(|error| error.to_string())?;
-    reader.end().map_err(|error| error.to_string())?;
+    let value = seed.deserialize(&mut reader).map_err(|error| refusal(&error))?;
+    reader.end().map_err(|error| refusal(&error))?;
     Ok(value)
+}
+
+fn refusal(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Syntax | Category::Eof => format!("not JSON: {error}"),
+        Category::Data | Category::Io => error.to_string(),
+    }
 }
 
 /// The fields that an envelope or a record is known by; everything in it is checked, also what is not kept.
