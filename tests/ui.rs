@@ -1,7 +1,7 @@
 //! Every diagnostic, as a person sees it: `tests/ui/CODE.tb` holds a mistake, `CODE.txt` what `taskbot check` says of it.
 //!
 //! Each code of the registry has a file, and its file shows that code alone. `TASKBOT_BLESS=1` writes the texts anew.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

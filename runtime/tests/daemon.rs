@@ -4,7 +4,7 @@
 //! rule that runs `look` for each, one that runs `analyse` where the fact `nvr.lang` of the package's name is C.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,7 +168,7 @@ impl Site {
 }
 
 fn options(observer: Option<mpsc::Sender<Progress>>) -> Options {
-    Options { until: Until::Idle, workers: common::worker(), observer }
+    Options { until: Until::Idle, workers: support::worker(), observer }
 }
 
 const TABLE: &str = "table = \"facts.toml\"\n";
@@ -243,9 +243,10 @@ async fn a_failing_fact_provider_is_never_a_no() {
     let log = site.reader().log(10).unwrap();
     assert!(log.iter().any(|l| l.level == "error" && l.text.contains("out of order")), "{log:?}");
     // Mended and started again: what was undecided is decided.
-    let answering = "command = [\"/bin/sh\", \"-c\", \
-                     \"read q; test \\\"$q\\\" = '{\\\"fact\\\":\\\"nvr.lang\\\",\\\"key\\\":\\\"curl\\\"}' && echo '{\\\"value\\\": \\\"C\\\"}'\"]\n";
-    let summary = site.run(answering).await.unwrap();
+    let question = r#"{"fact":"nvr.lang","key":"curl"}"#;
+    let script = format!(r#"read q; test "$q" = '{question}' && echo '{{"value": "C"}}'"#);
+    let answering = format!("command = [\"/bin/sh\", \"-c\", {}]\n", toml::Value::from(script));
+    let summary = site.run(&answering).await.unwrap();
     assert_eq!((summary.status.undecided, summary.status.runs.get("finished")), (0, Some(&2)));
     assert_eq!(site.runs()[1].0, r#"analyse(package: "curl-8.6.0-7.fc40")"#);
 }

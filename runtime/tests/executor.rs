@@ -1,7 +1,7 @@
 //! Commands of tasks: how they end, what they see, what they may write, and that nothing of them is left.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,7 +45,7 @@ impl Room {
     }
 
     async fn run(&self, command: TaskCommand) -> Ended {
-        execute_with(&common::worker(), command, &CancellationToken::new()).await.unwrap()
+        execute_with(&support::worker(), command, &CancellationToken::new()).await.unwrap()
     }
 
     fn log(&self) -> String {
@@ -92,7 +92,7 @@ async fn what_cannot_start_is_an_error_with_a_class() {
     commands.push(TaskCommand { writable: vec![room.path("absent")], ..room.command(&["true"]) });
     for command in commands {
         let argv = command.argv.clone();
-        let error = execute_with(&common::worker(), command, &CancellationToken::new()).await.unwrap_err();
+        let error = execute_with(&support::worker(), command, &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent, "{argv:?}: {error}");
     }
 }
@@ -130,7 +130,7 @@ async fn a_timeout_asks_then_kills() {
 async fn cancelling_ends_it_and_dropping_it_too() {
     let room = Room::new();
     let cancel = CancellationToken::new();
-    let program = common::worker();
+    let program = support::worker();
     let run = execute_with(&program, room.command(&["sleep", "3602"]), &cancel);
     let later = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -181,7 +181,7 @@ async fn p17_a_flood_of_output_is_cut() {
 #[tokio::test]
 async fn p17_landlock_holds_writes_and_signals() {
     if layers().check(&[Layer::Landlock]).is_err() {
-        return common::skip("landlock", "this kernel has no Landlock");
+        return support::skip("landlock", "this kernel has no Landlock");
     }
     let room = Room::new();
     let outside = room.path("outside");
@@ -214,7 +214,7 @@ async fn limits_and_lost_privileges_hold() {
         confinement: Confinement::User,
     };
     let run = async |script| {
-        capture(&common::worker(), request(script), 1000, &CancellationToken::new()).await.unwrap()
+        capture(&support::worker(), request(script), 1000, &CancellationToken::new()).await.unwrap()
     };
     run("head -c 100000 /dev/zero > big").await;
     assert_eq!(fs::metadata(room.path("work/big")).unwrap().len(), 10_000);
@@ -235,12 +235,12 @@ async fn a_captured_command_reads_its_input_and_is_cut() {
         confinement: Confinement::User,
     };
     let cancel = CancellationToken::new();
-    let captured = capture(&common::worker(), request.clone(), 100, &cancel).await.unwrap();
+    let captured = capture(&support::worker(), request.clone(), 100, &cancel).await.unwrap();
     assert_eq!(captured.ended, Ended::Exit(4));
     assert!(captured.stdout.starts_with(b"gnome-shell\n\0"));
     assert_eq!((captured.stdout.len(), captured.stdout_cut_bytes), (100, 4912));
     assert_eq!(captured.stderr, b"wrong\n");
     request.stdin = "x".repeat(limits::COMMAND_STDIN_BYTES + 1);
-    let error = capture(&common::worker(), request, 100, &cancel).await.unwrap_err();
+    let error = capture(&support::worker(), request, 100, &cancel).await.unwrap_err();
     assert!(matches!(error, SpawnError::Request(_)), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Fetching against local repositories, tame and hostile (P18).
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -73,7 +73,7 @@ impl Origin {
     }
 
     async fn checkout(&self, commit: &str) -> Result<(), FetchError> {
-        checkout_with(&common::worker(), self.request(commit), &CancellationToken::new()).await
+        checkout_with(&support::worker(), self.request(commit), &CancellationToken::new()).await
     }
 
     /// Only what stood there before is there: no half checkout, no leftover beside it.
@@ -110,7 +110,7 @@ async fn a_pinned_commit_is_written_with_its_modes_and_links() {
     let again = origin.checkout(&old).await.unwrap_err();
     assert!(again.to_string().contains("not empty"), "{again}");
 
-    let program = common::worker();
+    let program = support::worker();
     let url = format!("file://{}", origin.url());
     let resolve = async |reference| resolve_with(&program, &url, reference, Duration::from_secs(20)).await;
     assert_eq!(resolve(Some("other")).await.unwrap(), elsewhere);
@@ -200,7 +200,7 @@ async fn p18_a_tree_bomb_ends_at_the_bound() {
 async fn what_is_not_there_or_not_allowed_is_told_apart() {
     let origin = Origin::new();
     origin.commit("main", origin.tree(&[(FILE, b"f", origin.blob(b"x"))]));
-    let program = common::worker();
+    let program = support::worker();
     let absent = origin.checkout(&"2".repeat(40)).await.unwrap_err();
     assert!(matches!(absent, FetchError::NotFound(_)), "{absent}");
     assert_eq!(absent.class(), ErrorClass::Permanent);
@@ -238,7 +238,7 @@ async fn p18_a_mute_server_ends_at_the_deadline_and_on_cancel() {
     let origin = Origin::new();
     let url = format!("https://127.0.0.1:{}/r", mute.local_addr().unwrap().port());
     let request = FetchRequest { url, deadline: Duration::from_secs(1), ..origin.request(&"2".repeat(40)) };
-    let (program, cancel) = (common::worker(), CancellationToken::new());
+    let (program, cancel) = (support::worker(), CancellationToken::new());
     let started = Instant::now();
     let error = checkout_with(&program, request.clone(), &cancel).await.unwrap_err();
     assert!(matches!(error, FetchError::TimedOut(_)), "{error}");

@@ -1,7 +1,7 @@
 //! Intake on real messages: each is accepted, or refused with a reason.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn judge(wires: impl Iterator<Item = Wire>) -> (usize, Vec<String>) {
 
 #[test]
 fn p06_every_recorded_message_is_accepted_or_refused_with_a_reason() {
-    let Some(corpus) = common::corpus() else { return };
+    let Some(corpus) = support::corpus() else { return };
     for file in ["fedmsg.jsonl.gz", "fedora-messaging.jsonl.gz"] {
         let lines = lines(&corpus.join(file));
         let (accepted, reasons) = judge(lines.iter().map(|line| Wire::Record { line: line.clone() }));
@@ -38,7 +38,7 @@ fn p06_every_recorded_message_is_accepted_or_refused_with_a_reason() {
 
 #[test]
 fn recorded_envelopes_pass_as_fedmsg_off_the_wire() {
-    let Some(corpus) = common::corpus() else { return };
+    let Some(corpus) = support::corpus() else { return };
     let lines = lines(&corpus.join("fedmsg.jsonl.gz"));
     let wires = lines.iter().map(|line| {
         let envelope: serde_json::Value = serde_json::from_slice(line).unwrap();

@@ -1,7 +1,7 @@
 //! A task on a checkout of one's own: the same steps as in the daemon.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,7 +29,7 @@ async fn run(
         out: dir.path().join("out"),
         event: "{}".into(),
         downloads: DownloadConfig::default(),
-        workers: common::worker(),
+        workers: support::worker(),
     };
     let mut begun = Vec::new();
     let run = run_task(task, &CancellationToken::new(), |step| begun.push(step)).await;

@@ -2,7 +2,7 @@
 //! an outage.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
@@ -209,7 +209,7 @@ async fn left_in(broker: &Broker, queue: &str) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn p01_a_message_is_acknowledged_after_its_commit_and_through_outages() {
     if !is_installed("rabbitmq-server") {
-        return common::skip("rabbitmq", "apt-get install --no-install-recommends rabbitmq-server");
+        return support::skip("rabbitmq", "apt-get install --no-install-recommends rabbitmq-server");
     }
     let broker = Broker::new();
     let stop = CancellationToken::new();

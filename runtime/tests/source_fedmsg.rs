@@ -1,7 +1,7 @@
 //! The fedmsg source against the project's own publisher, against pyzmq, and against peers that misbehave (P04).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -37,7 +37,7 @@ impl Subscribed {
         let listener = SourceEvents::new(move |event| heard.lock().unwrap().push(event));
         let token = stop.clone();
         let source =
-            tokio::spawn(async move { run_with(&common::worker(), config, sender, token, listener).await });
+            tokio::spawn(async move { run_with(&support::worker(), config, sender, token, listener).await });
         Self { deliveries, events, stop, source }
     }
 
@@ -81,7 +81,7 @@ fn free_port() -> u16 {
 }
 
 async fn publish(port: u16, messages: std::ops::Range<u32>, pause: Duration) {
-    let mut publisher = Publisher::start(&common::worker(), port, pause).await.unwrap();
+    let mut publisher = Publisher::start(&support::worker(), port, pause).await.unwrap();
     for i in messages.clone() {
         publisher.send(b"a.b", i.to_string().as_bytes()).await.unwrap();
     }
@@ -132,7 +132,7 @@ async fn many_endpoints_do_not_wait_for_each_other() {
 async fn what_is_too_large_leaves_its_head() {
     let port = free_port();
     let mut subscribed = Subscribed::to(&[&format!("tcp://127.0.0.1:{port}")], 0);
-    let mut publisher = Publisher::start(&common::worker(), port, Duration::ZERO).await.unwrap();
+    let mut publisher = Publisher::start(&support::worker(), port, Duration::ZERO).await.unwrap();
     publisher.send(b"a.b", &vec![b'x'; limits::MESSAGE_BYTES_MAX]).await.unwrap();
     publisher.send(b"a.b", b"next").await.unwrap();
     let Wire::Refused { head, sha256, length_bytes, .. } = subscribed.next().await else { panic!() };
@@ -265,7 +265,7 @@ socket.close(linger=2000)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pyzmq_publishes_and_is_restarted() {
-    let Some(python) = common::python("pyzmq==27.1.0") else { return };
+    let Some(python) = support::python("pyzmq==27.1.0") else { return };
     let port = free_port().to_string();
     let mut subscribed = Subscribed::to(&[&format!("tcp://127.0.0.1:{port}")], 0);
     for (first, last) in [("0", "300"), ("300", "600")] {

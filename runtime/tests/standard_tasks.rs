@@ -71,7 +71,7 @@ fn assert_the_known_defects(collected: &Collected, kept: &[String]) {
     assert_eq!(summary.outcome, Outcome::Failed);
     assert_eq!(summary.item, "hello-leak-1.0-1.fc40");
     assert_eq!(summary.item_type, "koji_build");
-    assert_eq!(summary.note, "2 findings in 1 C files");
+    assert_eq!(summary.note, "2 findings in 1 C file");
     assert_eq!(summary.artifacts, ["gcc-diagnostics.json"]);
     assert_eq!(kept, ["gcc-diagnostics.json"]);
     for (kind, line) in [("double-free", 30), ("null-dereference", 38)] {

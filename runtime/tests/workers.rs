@@ -1,7 +1,7 @@
 //! Worker processes end with the daemon, whichever way it goes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod common;
+mod support;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -49,7 +49,7 @@ async fn daemon() {
         limits: ProcessLimits::default(),
         confinement: Confinement::User,
     };
-    let (program, cancel) = (common::worker(), CancellationToken::new());
+    let (program, cancel) = (support::worker(), CancellationToken::new());
     let (sender, _deliveries) = mpsc::channel(1);
     let endpoints = vec!["tcp://127.0.0.1:9".to_owned()];
     let config = SourceConfig::Fedmsg { name: "f".to_owned(), endpoints, silence_seconds: 0 };
