@@ -34,7 +34,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("lsp_types", &["src/"]),
     ("rusqlite", &["runtime/src/store/"]),
     ("git2", &["runtime/src/worker/fetch.rs", "runtime/src/worker/fetch/"]),
-    ("zeromq", &["runtime/src/worker/source_zmq.rs", "runtime/src/worker/publish_zmq.rs"]),
+    ("zeromq", &["runtime/src/worker/publish_zmq.rs"]),
     ("lapin", &["runtime/src/source/amqp.rs", "runtime/src/source/amqp/"]),
 ];
 

@@ -144,8 +144,7 @@ pub const FETCH_LINK_BYTES: usize = 4095;
 pub const FETCH_URL_BYTES: usize = 2000;
 /// Lines of a recording that may wait for their commit.
 pub const ARCHIVE_UNSETTLED: usize = 2 * DELIVERIES_IN_FLIGHT;
-/// Address space of the ZeroMQ worker: some messages of the largest size, and no room for a header that
-/// announces a terabyte.
+/// Address space of the ZeroMQ workers: some messages of the largest size, and what threads reserve.
 pub const SOURCE_ADDRESS_SPACE_BYTES: u64 = 512 << 20;
 /// Connecting to a publisher or broker, before it counts as unreachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -161,6 +160,31 @@ pub const WORKER_SILENCE: Duration = Duration::from_secs(30);
 pub const WORKER_STDERR_BYTES: usize = 4 << 10;
 /// How long a link that was replaced is still listened to: a new subscription takes effect within it.
 pub const LINK_OVERLAP: Duration = Duration::from_secs(2);
+/// Largest ZeroMQ message that is read to its end, for its hash; one that is announced larger costs the link.
+pub const WIRE_MESSAGE_BYTES: u64 = 256 << 20;
+/// Most frames of a ZeroMQ message that is read to its end; fedmsg's have two.
+pub const WIRE_MESSAGE_FRAMES: usize = 1000;
+/// Largest command of ZeroMQ's protocol: those that are known stay below 300 bytes.
+pub const ZMTP_COMMAND_BYTES: usize = 16 << 10;
+/// Read from a link at once: 2 MiB until other links get their turn.
+pub const LINK_CHUNK_BYTES: usize = 16 << 10;
+/// How often a publisher is asked for a sign of life.
+pub const HEARTBEAT: Duration = Duration::from_secs(8);
+/// Beats that a publisher that used to answer may be silent for: it is lost with the next one, and live again
+/// within the 30 s of promise P04.
+pub const HEARTBEATS_SILENT: u32 = 2;
+/// Silence after which TCP asks whether the peer is there: with the probes a dead one is lost after 25 s.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// Between two such probes.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Unanswered probes after which a connection is lost.
+pub const KEEPALIVE_PROBES: u32 = 3;
+/// Bytes that a peer does not acknowledge for so long cost the connection.
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
+/// A link that lasted for so long is worth a quick retry.
+pub const LINK_HELD: Duration = Duration::from_secs(2);
+/// Names of publishers that are looked up at once: each thread reserves 64 MiB of address space.
+pub const NAME_LOOKUPS: usize = 3;
 /// How long the demonstration's publisher stays after its last message, so that it arrives.
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
 /// Most files of one download: the largest builds have some ten thousand packages.

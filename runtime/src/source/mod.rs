@@ -97,8 +97,8 @@ pub enum SourceConfig {
         name: String,
         /// Publishers to connect to, `tcp://host:port`.
         endpoints: Vec<String>,
-        /// After this many seconds without a message an endpoint is connected anew beside the old connection;
-        /// 0: never.
+        /// After this many seconds without a message an endpoint is connected anew beside the old connection,
+        /// unless it answers heartbeats (ZMTP 3.1: libzmq 4.3 and later); 0: never.
         #[serde(default = "silence_seconds")]
         silence_seconds: u64,
     },

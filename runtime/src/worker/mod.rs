@@ -8,9 +8,11 @@
 pub(crate) mod exec;
 pub(crate) mod fetch;
 pub(crate) mod frame;
+mod link;
 pub(crate) mod mind;
 pub(crate) mod publish_zmq;
 pub(crate) mod source_zmq;
+mod zmtp;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The fedmsg publisher: with `source_zmq` the only place that names the zeromq crate.
+//! The fedmsg publisher, for the demonstration and tests: the only place that names the zeromq crate.
 //!
 //! Comes in on standard input: an order, then messages as frames. Goes out: the messages to every subscriber,
 //! the first not before there is one; on standard output an answer with the bound endpoint, and one with the

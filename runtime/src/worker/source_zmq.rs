@@ -1,27 +1,27 @@
-//! The fedmsg subscriber: with `publish_zmq` the only place that names the zeromq crate.
+//! The fedmsg subscriber: a worker process that links to publishers over ZeroMQ.
 //!
 //! Comes in: endpoints, as a request on standard input. Goes out on standard output: each message as a frame,
-//! events of the links, and a pulse, so that the daemon can tell silence from death. Each endpoint has a socket
-//! and a retry loop of its own, since `connect` waits and gives up. The crate's own reconnecting is never used
-//! (it can hang for ever): a lost link is dropped with its socket. A link that has long been silent may be dead
-//! without a word, so a second one is made beside it; a message that both bring has one id. A peer that
-//! announces a huge frame ends this process, by its memory limit; the daemon starts another.
+//! events of the links, and a pulse, so that the daemon can tell silence from death. Each endpoint has a task and
+//! a retry loop of its own. A publisher without heartbeats that has long been silent may be dead without a word,
+//! so a second link is made beside the first; a message that both bring has one id. Nothing that a publisher
+//! sends is known to end this process; if something does, by its memory limit, the daemon starts another. It
+//! never judges a message beyond its frames and size.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::channel::mpsc::Receiver;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
-use zeromq::{Socket, SocketEvent, SocketOptions, SocketRecv, SubSocket, ZmqMessage};
 
 use super::end_with_the_daemon;
 use super::exec::limit;
 use super::frame::{Frame, FrameKind};
+use super::link::{Brought, Link};
+use super::zmtp::Skimmed;
 use crate::limits;
 use crate::message::MessageText;
 use crate::source::SourceEvent;
@@ -78,15 +78,25 @@ fn subscribe() -> io::Result<()> {
     let frame = Frame::read(&mut io::stdin())?.ok_or_else(|| io::Error::other("no order came"))?;
     let order: SubscribeOrder = frame.parse(FrameKind::Request)?;
     end_with_the_daemon();
-    // One thread: what is not read by the daemon is not read from the publishers either.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // One thread: what is not read by the daemon is not read from the publishers either. Names are looked up on
+    // others, each of which reserves address space.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(limits::NAME_LOOKUPS)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
-        let links = order.endpoints.iter().map(|endpoint| keep_linked(endpoint, order.silence));
-        tokio::select! {
-            error = futures::future::select_all(links.map(Box::pin)) => error.0,
-            error = pulse() => error,
+        // A task each: what floods one link does not starve the others.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(pulse());
+        for endpoint in order.endpoints {
+            tasks.spawn(keep_linked(endpoint, order.silence));
         }
-        .map(|never| match never {})
+        match tasks.join_next().await {
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(error)) => Err(io::Error::other(error)),
+            Some(Ok(Ok(never))) => match never {},
+            None => Ok(()),
+        }
     })
 }
 
@@ -102,22 +112,27 @@ async fn pulse() -> io::Result<Infallible> {
 }
 
 /// Links to one endpoint again and again; ends only when the daemon no longer listens.
-async fn keep_linked(endpoint: &str, silence: Option<Duration>) -> io::Result<Infallible> {
+async fn keep_linked(endpoint: String, silence: Option<Duration>) -> io::Result<Infallible> {
     let mut pause = Pause::new();
     loop {
-        let reason = match Link::make(endpoint).await {
+        let reason = match Link::make(&endpoint, limits::HEARTBEAT).await {
             Ok(link) => {
-                say(&Said::Link(SourceEvent::Connected { endpoint: endpoint.to_owned() }))?;
-                pause.reset();
-                receive(link, endpoint, silence).await?
+                say(&Said::Link(SourceEvent::Connected { endpoint: endpoint.clone() }))?;
+                let linked_at = Instant::now();
+                let reason = receive(link, &endpoint, silence).await?;
+                // A peer that shakes hands and then misbehaves is not worth a quick return.
+                if linked_at.elapsed() > limits::LINK_HELD {
+                    pause.reset();
+                }
+                reason
             }
             Err(reason) => reason,
         };
         // The publisher may have worded it.
         let reason = MessageText::new(reason).to_string();
         let after = pause.next();
-        say(&Said::Link(SourceEvent::Lost { endpoint: endpoint.to_owned(), reason }))?;
-        say(&Said::Link(SourceEvent::Retrying { endpoint: endpoint.to_owned(), after }))?;
+        say(&Said::Link(SourceEvent::Lost { endpoint: endpoint.clone(), reason }))?;
+        say(&Said::Link(SourceEvent::Retrying { endpoint: endpoint.clone(), after }))?;
         tokio::time::sleep(after).await;
     }
 }
@@ -129,25 +144,30 @@ async fn receive(mut link: Link, endpoint: &str, silence: Option<Duration>) -> i
     loop {
         tokio::select! {
             biased;
-            heard = link.next() => match heard {
-                Ok(message) => {
+            brought = link.next() => match brought {
+                Ok(brought) => {
                     heard_at = Instant::now();
-                    hand_on(message)?;
+                    hand_on(brought)?;
                 }
                 Err(reason) => return Ok(reason),
             },
-            heard = next_of(&mut outgoing) => match heard {
-                Some(message) => hand_on(message)?,
+            brought = next_of(&mut outgoing) => match brought {
+                Some(brought) => hand_on(brought)?,
                 None => outgoing = None,
             },
-            () = silent_since(heard_at, silence) => match Link::make(endpoint).await {
-                Ok(fresh) => {
-                    let until = Instant::now() + limits::LINK_OVERLAP;
-                    outgoing = Some((std::mem::replace(&mut link, fresh), until));
-                    heard_at = Instant::now();
+            () = silent_since(heard_at, silence) => {
+                heard_at = Instant::now();
+                if link.has_heartbeats() {
+                    continue;
                 }
-                Err(reason) => return Ok(reason),
-            },
+                match Link::make(endpoint, limits::HEARTBEAT).await {
+                    Ok(fresh) => {
+                        let until = Instant::now() + limits::LINK_OVERLAP;
+                        outgoing = Some((std::mem::replace(&mut link, fresh), until));
+                    }
+                    Err(reason) => return Ok(reason),
+                }
+            }
         }
     }
 }
@@ -160,71 +180,34 @@ async fn silent_since(heard_at: Instant, silence: Option<Duration>) {
 }
 
 /// What the link that was replaced still brings; `None` once it is done with.
-async fn next_of(outgoing: &mut Option<(Link, Instant)>) -> Option<ZmqMessage> {
+async fn next_of(outgoing: &mut Option<(Link, Instant)>) -> Option<Brought> {
     match outgoing {
         Some((link, until)) => tokio::time::timeout_at(*until, link.next()).await.ok()?.ok(),
         None => std::future::pending().await,
     }
 }
 
-/// One connection to one publisher.
-struct Link {
-    socket: SubSocket,
-    monitor: Receiver<SocketEvent>,
-}
-
-impl Link {
-    async fn make(endpoint: &str) -> Result<Self, String> {
-        let mut options = SocketOptions::default();
-        options.connect_timeout(limits::CONNECT_TIMEOUT);
-        let mut socket = SubSocket::with_options(options);
-        let monitor = socket.monitor();
-        socket.subscribe("").await.map_err(|error| error.to_string())?;
-        // The crate's own time limit does not cover all of the handshake.
-        let connected = tokio::time::timeout(limits::CONNECT_TIMEOUT, socket.connect(endpoint)).await;
-        match connected {
-            Ok(Ok(())) => Ok(Self { socket, monitor }),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", limits::CONNECT_TIMEOUT.as_secs())),
-        }
-    }
-
-    async fn next(&mut self) -> Result<ZmqMessage, String> {
-        tokio::select! {
-            biased;
-            message = self.socket.recv() => message.map_err(|error| error.to_string()),
-            reason = disconnected(&mut self.monitor) => Err(reason),
-        }
-    }
-}
-
-async fn disconnected(monitor: &mut Receiver<SocketEvent>) -> String {
-    loop {
-        match monitor.next().await {
-            Some(SocketEvent::Disconnected(_) | SocketEvent::Closed) | None => {
-                return "the publisher closed the connection".to_owned();
+fn hand_on(brought: Brought) -> io::Result<()> {
+    let frame = match brought {
+        Brought::Message(frames) => match frames.as_slice() {
+            [topic, envelope] => Frame::message(topic, envelope)?,
+            frames => {
+                let mut head = frames.concat();
+                let (sha256, length_bytes) = (format!("{:x}", Sha256::digest(&head)), head.len() as u64);
+                head.truncate(limits::QUARANTINE_HEAD_BYTES);
+                refused(Skimmed { head, sha256, length_bytes, frames: frames.len() })?
             }
-            Some(_) => {}
-        }
-    }
-}
-
-fn hand_on(message: ZmqMessage) -> io::Result<()> {
-    let frames = message.into_vec();
-    let length_bytes: usize = frames.iter().map(|frame| frame.len()).sum();
-    let frame = match frames.as_slice() {
-        [topic, envelope] if length_bytes <= limits::MESSAGE_BYTES_MAX => Frame::message(topic, envelope)?,
-        frames => {
-            let mut head = frames.concat();
-            let sha256 = format!("{:x}", Sha256::digest(&head));
-            head.truncate(limits::QUARANTINE_HEAD_BYTES);
-            let reason = match frames.len() {
-                2 => format!("{length_bytes} bytes, more than any limit allows"),
-                count => format!("{count} frames instead of topic and envelope"),
-            };
-            let refused = RefusedMessage { head, sha256, length_bytes: length_bytes as u64, reason };
-            Frame::json(FrameKind::Refused, &refused)?
-        }
+        },
+        Brought::Skimmed(skimmed) => refused(skimmed)?,
     };
     frame.write(&mut io::stdout().lock())
+}
+
+fn refused(skimmed: Skimmed) -> io::Result<Frame> {
+    let Skimmed { head, sha256, length_bytes, frames } = skimmed;
+    let reason = match frames {
+        2 => format!("{length_bytes} bytes, more than any limit allows"),
+        count => format!("{count} frames instead of topic and envelope"),
+    };
+    Frame::json(FrameKind::Refused, &RefusedMessage { head, sha256, length_bytes, reason })
 }
