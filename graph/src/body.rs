@@ -30,6 +30,22 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Adds everything that the other one wants.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (name, below) in &other.0 {
+            match self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+                Ok(at) => {
+                    if let Some((_, child)) = self.0.get_mut(at) {
+                        child.merge(below);
+                    }
+                }
+                Err(at) => self.0.insert(at, (name.clone(), below.clone())),
+            }
+        }
+    }
+}
+
 /// A value of the body as JSON has it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Raw {

@@ -15,6 +15,7 @@ use crate::fact::{Answer, FactKey, Facts};
 use crate::graph::{CompareOp, Dialect, Expr, ExprId, Graph, Part, Path, Presence, Quantifier, Root, Test};
 use crate::index::Keep;
 use crate::judgement::Note;
+use crate::limits;
 use crate::nvr::Nvr;
 use crate::types::Type;
 use crate::value::Value;
@@ -83,7 +84,12 @@ pub(crate) struct Scene<'a> {
     /// What the quantifiers around are at, outermost first.
     pub(crate) bound: Vec<Cell>,
     pub(crate) notes: &'a RefCell<Vec<Note>>,
+    /// Steps that the rule under judgement has taken on this message.
+    pub(crate) steps: &'a Cell64,
 }
+
+/// A counter that a message's scenes share.
+pub(crate) type Cell64 = std::cell::Cell<u64>;
 
 /// Values of expressions already evaluated: how rules share conditions.
 #[derive(Debug, Default)]
@@ -102,6 +108,10 @@ impl Scene<'_> {
             return cell;
         }
         let cell = self.compute(id);
+        if self.steps.get() > limits::STEPS_PER_RULE {
+            // Cut short for this rule alone: another one must not read it.
+            return cell;
+        }
         match keep {
             Keep::Message => drop(self.message_memo.0.borrow_mut().insert(id, cell.clone())),
             Keep::Subject => drop(self.subject_memo.0.borrow_mut().insert(id, cell.clone())),
@@ -119,7 +129,18 @@ impl Scene<'_> {
         }
     }
 
+    /// Counts steps; says when they are too many.
+    fn spend(&self, steps: usize) -> Option<Cell> {
+        self.steps.set(self.steps.get().saturating_add(steps as u64));
+        (self.steps.get() > limits::STEPS_PER_RULE).then(|| {
+            Open::misfit(format!("the rule takes more than {} steps on this message", limits::STEPS_PER_RULE))
+        })
+    }
+
     fn compute(&mut self, id: ExprId) -> Cell {
+        if let Some(too_many) = self.spend(1) {
+            return too_many;
+        }
         let graph = self.graph;
         let Some(expr) = graph.exprs.get(id as usize) else { return Cell::Absent };
         match expr {
@@ -158,10 +179,17 @@ impl Scene<'_> {
                     if matches!(v, Value::Evr(_)) { set.iter().any(|x| x.same(v)) } else { found(v) }
                 })
             }
-            Expr::InList(of, list) => self.pair(*of, *list, |v, list| match list {
-                Value::List(items) => items.iter().any(|item| item.same(v)),
-                _ => false,
-            }),
+            Expr::InList(of, list) => {
+                let length =
+                    if let Cell::Value(Value::List(items)) = self.value(*list) { items.len() } else { 0 };
+                if let Some(too_many) = self.spend(length) {
+                    return too_many;
+                }
+                self.pair(*of, *list, |v, list| match list {
+                    Value::List(items) => items.iter().any(|item| item.same(v)),
+                    _ => false,
+                })
+            }
             Expr::Like(of, pattern) => {
                 let glob = graph.index().globs.get(pattern);
                 self.single(*of, |v| glob.is_some_and(|g| g.matches(&v.text())))
@@ -303,7 +331,10 @@ impl Scene<'_> {
         let Some(declared) = self.graph.facts.get(fact as usize) else { return Cell::Absent };
         let key = FactKey { fact: declared.name.clone(), key };
         match self.facts.answer(&key) {
-            Answer::Known(value) => Cell::Value(value),
+            Answer::Known(value) => {
+                self.note_unknown(&declared.ty, &value);
+                Cell::Value(value)
+            }
             Answer::NoSuchKey if declared.presence == Presence::Optional => Cell::Absent,
             Answer::NoSuchKey => Cell::Open(Open { unanswered: BTreeSet::from([key]), ..Open::default() }),
             Answer::NotAsked => Cell::Open(Open { needs: BTreeSet::from([key]), ..Open::default() }),
@@ -318,12 +349,12 @@ impl Scene<'_> {
         };
         let Some(root) = root else { return Cell::Absent };
         if path.lists.is_empty() {
-            return self.end_of(path, &path.ty, find(root, path, 0));
+            return self.end_of(path, &path.ty, find(root, path, 0, path.steps.len()));
         }
         let item = if let Type::List(item) = &path.ty { item } else { &path.ty };
         let mut values = Vec::new();
         let mut open: Option<Open> = None;
-        let state = each(root, path, 0, &mut |end| match self.end_of(path, item, end) {
+        let state = each(root, path, 0, &path.lists, &mut |end| match self.end_of(path, item, end) {
             Cell::Value(value) => values.push(value),
             Cell::Open(more) => open.get_or_insert_default().merge(more),
             Cell::Absent | Cell::Null => {}
@@ -354,6 +385,23 @@ impl Scene<'_> {
         Open::misfit(format!("`{}` is {how}, {} was expected", path.shown(), self.kind(ty)))
     }
 
+    /// Notes a value that its enum does not list.
+    fn note_unknown(&self, ty: &Type, value: &Value) {
+        if let (Type::List(item), Value::List(values)) = (ty, value) {
+            values.iter().for_each(|value| self.note_unknown(item, value));
+        }
+        if let (Type::Enum(id), Value::Text(text)) = (ty, value)
+            && let Some(declared) = self.graph.enums.get(*id as usize)
+            && !declared.values.iter().any(|v| **v == **text)
+        {
+            let note = Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_string() };
+            let mut notes = self.notes.borrow_mut();
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+
     /// A raw value as a type; the error says what was found instead.
     fn typed(&self, raw: &Raw, ty: &Type, path: &Path) -> Result<Cell, String> {
         let value = match (ty, raw) {
@@ -364,17 +412,10 @@ impl Scene<'_> {
             (Type::Float, Raw::Int(n)) => Value::Float(*n as f64),
             (Type::Float, Raw::Float(f)) => Value::Float(*f),
             (Type::String, Raw::Text(t)) => Value::Text(t.as_str().into()),
-            (Type::Enum(id), Raw::Text(t)) => {
-                if let Some(declared) = self.graph.enums.get(*id as usize)
-                    && !declared.values.contains(t)
-                {
-                    let note = Note::UnknownEnumValue { name: declared.name.clone(), value: t.clone() };
-                    let mut notes = self.notes.borrow_mut();
-                    if !notes.contains(&note) {
-                        notes.push(note);
-                    }
-                }
-                Value::Text(t.as_str().into())
+            (Type::Enum(_), Raw::Text(t)) => {
+                let value = Value::Text(t.as_str().into());
+                self.note_unknown(ty, &value);
+                value
             }
             (Type::Evr, Raw::Text(t)) => match Evr::parse(t) {
                 Some(evr) => Value::Evr(Arc::new(evr)),
@@ -450,12 +491,12 @@ enum End<'r> {
     Wrong(String),
 }
 
-/// Walks the steps from `at` on, through objects only.
-fn find<'r>(raw: &'r Raw, path: &Path, at: usize) -> End<'r> {
-    let Some(step) = path.steps.get(at) else { return End::Raw(raw) };
+/// Walks the steps from `at` to `to`, through objects only.
+fn find<'r>(raw: &'r Raw, path: &Path, at: usize, to: usize) -> End<'r> {
+    let Some(step) = path.steps.get(at).filter(|_| at < to) else { return End::Raw(raw) };
     match raw {
         Raw::Object(_) => {
-            raw.member(step).map_or(End::Absent, |member| find(member, path, at.saturating_add(1)))
+            raw.member(step).map_or(End::Absent, |member| find(member, path, at.saturating_add(1), to))
         }
         Raw::Null => End::Absent,
         other => {
@@ -465,22 +506,24 @@ fn find<'r>(raw: &'r Raw, path: &Path, at: usize) -> End<'r> {
     }
 }
 
-/// Walks the steps from `at` on, into each element of the declared lists. Gives the state of the place if it ends before a list.
-fn each<'r>(raw: &'r Raw, path: &Path, at: usize, tell: &mut dyn FnMut(End<'r>)) -> Option<End<'r>> {
-    let next = path.lists.iter().map(|l| *l as usize).find(|l| *l >= at);
-    let Some(next) = next else {
-        tell(find(raw, path, at));
+/// Walks the steps from `at` on, into each element of the declared lists that are left. Gives the state of the place if it
+/// ends before a list.
+fn each<'r>(
+    raw: &'r Raw,
+    path: &Path,
+    at: usize,
+    lists: &[u32],
+    tell: &mut dyn FnMut(End<'r>),
+) -> Option<End<'r>> {
+    let Some((next, later)) = lists.split_first() else {
+        tell(find(raw, path, at, path.steps.len()));
         return None;
     };
-    let to_list = Path { steps: path.steps.get(..next).unwrap_or_default().to_vec(), ..path.clone() };
-    match find(raw, &to_list, at) {
+    let next = *next as usize;
+    match find(raw, path, at, next) {
         End::Raw(Raw::List(items)) => {
             for item in items {
-                let below = Path {
-                    lists: path.lists.iter().copied().filter(|l| *l as usize > next).collect(),
-                    ..path.clone()
-                };
-                if let Some(end) = each(item, &below, next, tell) {
+                if let Some(end) = each(item, path, next, later, tell) {
                     tell(end);
                 }
             }
@@ -488,7 +531,8 @@ fn each<'r>(raw: &'r Raw, path: &Path, at: usize, tell: &mut dyn FnMut(End<'r>))
         }
         End::Raw(Raw::Null) => Some(End::Absent),
         End::Raw(other) => {
-            Some(End::Wrong(format!("`{}` is {}, a list was expected", to_list.shown(), other.sketch())))
+            let way = path.steps.get(..next).unwrap_or_default().join(".");
+            Some(End::Wrong(format!("`{way}` is {}, a list was expected", other.sketch())))
         }
         end => Some(end),
     }

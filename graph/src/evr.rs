@@ -10,13 +10,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Epoch, version and, where known, release.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Evr {
     /// 0 where none is written.
     pub epoch: u64,
     /// The version.
     pub version: String,
-    /// None: compared as equal to every release, as RPM does.
+    /// None: compares as equal to every release, as RPM does.
     pub release: Option<String>,
 }
 
@@ -57,22 +57,9 @@ impl fmt::Display for Evr {
     }
 }
 
-impl PartialEq for Evr {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Evr {}
-
-impl PartialOrd for Evr {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Evr {
-    fn cmp(&self, other: &Self) -> Ordering {
+impl Evr {
+    /// RPM's order. No `Ord`: without a release it is equal to every release, so equality is not transitive.
+    pub fn compare(&self, other: &Self) -> Ordering {
         let release = || match (&self.release, &other.release) {
             (Some(a), Some(b)) => compare_versions(a, b),
             _ => Ordering::Equal,
@@ -189,8 +176,8 @@ mod tests {
     #[test]
     fn epoch_decides_first_and_missing_release_is_any() {
         let evr = |t: &str| Evr::parse(t).unwrap();
-        assert!(evr("1:0.1-1") > evr("9.0-9"));
-        assert_eq!(evr("1.0"), evr("1.0-7.fc40"));
-        assert!(evr("1.0-2.fc40") < evr("1.0-10.fc40"));
+        assert_eq!(evr("1:0.1-1").compare(&evr("9.0-9")), Ordering::Greater);
+        assert_eq!(evr("1.0").compare(&evr("1.0-7.fc40")), Ordering::Equal);
+        assert_eq!(evr("1.0-2.fc40").compare(&evr("1.0-10.fc40")), Ordering::Less);
     }
 }

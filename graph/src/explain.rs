@@ -96,7 +96,6 @@ pub struct Seen {
 /// Explains a message, rule by rule; same meaning as [`crate::judge`].
 pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Explanation {
     let mut out = Explanation::default();
-    let mut looked = Vec::new();
     look(graph, topic, body, facts, &mut |seen| match seen {
         Look::Event { event } => out.events.push(event.name.clone()),
         Look::Unreadable { reason } => {
@@ -113,12 +112,10 @@ pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Ex
             out.other_events.push(OtherEvent { event: event.name.clone(), reason, quarantined: false });
         }
         Look::Rule { place, rule, reason, outcome, scene } => {
-            looked.push(place);
             out.rules.push(report(place, rule, reason, outcome, scene));
         }
         Look::NoSubject { rule } => {
             let index = graph.rules.iter().position(|r| r.name == rule.name).unwrap_or_default();
-            looked.push(index);
             let event = graph.events.get(rule.event as usize).map_or(String::new(), |e| e.name.clone());
             let place = graph.sources.rules.get(index).map(|s| s.place);
             let verdict = Verdict::NoSubject;
@@ -133,9 +130,8 @@ pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Ex
         }
         Look::Note(_) => {}
     });
-    looked.sort_unstable();
-    looked.dedup();
-    out.rules_on_other_topics = graph.rules.len().saturating_sub(looked.len());
+    let on_topic = graph.index().plan(topic).map_or(0, |plan| plan.rules.len());
+    out.rules_on_other_topics = graph.rules.len().saturating_sub(on_topic);
     out.rules.sort_by_key(|r| r.index);
     out
 }

@@ -3,6 +3,7 @@
 //!
 //! Comes in: a validated graph. Goes out: tables. It holds nothing that the graph does not say.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
@@ -40,7 +41,7 @@ pub(crate) struct Index {
 }
 
 /// What one topic needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     /// Places of events.
     pub(crate) events: Vec<u32>,
@@ -60,12 +61,31 @@ pub(crate) enum Keep {
 }
 
 impl Index {
-    /// The plan of a topic: of its exact name, else of the first pattern that fits. The compiler gives a pattern's events to
-    /// each exact topic that it covers, and orders patterns from the most to the least exact.
-    pub(crate) fn plan(&self, topic: &str) -> Option<&Plan> {
-        self.exact.get(topic).or_else(|| {
-            self.patterns.iter().find(|(pattern, _)| topic::matches(pattern, topic)).map(|(_, plan)| plan)
-        })
+    /// The plan of a topic: of its exact name, else of all patterns that fit, together. The compiler gives a pattern's events
+    /// to each exact topic that it covers.
+    pub(crate) fn plan(&self, topic: &str) -> Option<Cow<'_, Plan>> {
+        if let Some(plan) = self.exact.get(topic) {
+            return Some(Cow::Borrowed(plan));
+        }
+        let mut fitting =
+            self.patterns.iter().filter(|(pattern, _)| topic::matches(pattern, topic)).map(|(_, plan)| plan);
+        let mut plan = Cow::Borrowed(fitting.next()?);
+        for more in fitting {
+            plan.to_mut().merge(more);
+        }
+        Some(plan)
+    }
+}
+
+impl Plan {
+    fn merge(&mut self, other: &Self) {
+        self.events.extend(&other.events);
+        self.events.sort_unstable();
+        self.events.dedup();
+        self.rules.extend(&other.rules);
+        self.rules.sort_unstable();
+        self.rules.dedup();
+        self.wanted.merge(&other.wanted);
     }
 }
 
@@ -166,26 +186,29 @@ fn walk(graph: &Graph, id: ExprId, visit: &mut impl FnMut(&Expr)) {
 }
 
 /// For each expression how long its value holds. An event's value is looked at in each event: equal expressions of two events
-/// are one, so the shorter time counts.
+/// are one, so the shorter time counts. Only what reads a quantifier around it is never kept.
 fn keeps(graph: &Graph) -> Vec<Keep> {
-    let mut keeps: Vec<Keep> = Vec::with_capacity(graph.exprs.len());
+    // With each, how many quantifiers around it are read.
+    let mut seen: Vec<(Keep, u32)> = Vec::with_capacity(graph.exprs.len());
     for expr in &graph.exprs {
         let mut keep = match expr {
-            Expr::Bound(_) => Keep::Never,
             Expr::Path(p) if graph.paths.get(*p as usize).is_some_and(|p| p.root == Root::Subject) => {
                 Keep::Subject
             }
             Expr::EventValue(value) if graph.events.iter().any(|e| e.varies(*value)) => Keep::Subject,
             _ => Keep::Message,
         };
+        let mut free = if let Expr::Bound(depth) = expr { depth.saturating_add(1) } else { 0 };
         expr.operands(&mut |operand| {
-            if let Some(below) = keeps.get(operand as usize) {
+            if let Some((below, reads)) = seen.get(operand as usize) {
+                let binds = matches!(expr, Expr::Quantified(_, _, condition) if *condition == operand);
                 keep = keep.max(*below);
+                free = free.max(if binds { reads.saturating_sub(1) } else { *reads });
             }
         });
-        keeps.push(keep);
+        seen.push((keep, free));
     }
-    keeps
+    seen.into_iter().map(|(keep, free)| if free == 0 { keep } else { Keep::Never }).collect()
 }
 
 impl Expr {

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::body::{self, Raw};
-use crate::eval::{Cell, Memo, Open, Scene, Truth};
+use crate::eval::{Cell, Cell64, Memo, Open, Scene, Truth};
 use crate::fact::Facts;
 use crate::graph::{ArgumentSource, Dialect, Event, Graph, Rule, Scope};
 use crate::judgement::{Argument, Happening, Judgement, Note, Parked, Reason, Refusal, Run};
@@ -115,11 +115,13 @@ pub(crate) fn look(
     tell: &mut dyn FnMut(Seen<'_, '_>),
 ) {
     let Some(plan) = graph.index().plan(topic) else { return };
+    let plan = plan.as_ref();
     let raw = match body::read(body, &plan.wanted) {
         Ok(raw) => raw,
         Err(reason) => return tell(Seen::Unreadable { reason }),
     };
     let notes = RefCell::new(Vec::new());
+    let steps = Cell64::default();
     for place in &plan.events {
         let Some(event) = graph.events.get(*place as usize) else { continue };
         let memo = Memo::default();
@@ -133,6 +135,7 @@ pub(crate) fn look(
             subject_memo: Memo::default(),
             bound: Vec::new(),
             notes: &notes,
+            steps: &steps,
         };
         let rules = plan.rules.iter().filter_map(|at| graph.rules.get(*at).map(|r| (*at, r)));
         look_at_event(event, topic, scene, rules.filter(|(_, r)| r.event == *place), tell);
@@ -175,6 +178,7 @@ fn look_at_event<'a>(
         subjects.map_or(Vec::new(), |s| s.iter().map(|row| scene.of_subject(row)).collect());
     for (place, rule) in rules {
         let mut asked = 0;
+        scene.steps.set(0);
         let by_subject = rule.scope == Scope::Subject && subjects.is_some();
         if by_subject && rows.is_empty() {
             tell(Seen::NoSubject { rule });
@@ -273,16 +277,16 @@ fn happening(event: &Event, scene: &mut Scene<'_>) -> Option<Happening> {
             Cell::Value(Value::List(items)) => {
                 let mut texts: Vec<String> = items.iter().map(Value::text).collect();
                 texts.sort_unstable();
-                parts.push(texts.join(","));
+                parts.push(serde_json::Value::from(texts));
             }
             Cell::Value(value) => {
-                parts.push(scene.graph.argument_text(&value).unwrap_or_else(|| value.text()))
+                parts.push(scene.graph.argument_text(&value).unwrap_or_else(|| value.text()).into())
             }
             _ => return None,
         }
     }
     Some(Happening {
-        key: format!("{} {}", event.name, parts.join(" ")),
+        key: format!("{} {}", event.name, serde_json::Value::Array(parts)),
         within_seconds: declared.within_seconds,
     })
 }
@@ -382,7 +386,10 @@ fn arguments(
         let value = match cell {
             Cell::Value(value) => value,
             Cell::Open(open) => return Err(open),
-            Cell::Absent | Cell::Null => continue,
+            Cell::Absent | Cell::Null => match &param.default {
+                Some(default) => default.clone(),
+                None => continue,
+            },
         };
         let Some(text) = graph.argument_text(&value) else {
             let reason =

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::evr::Evr;
+use crate::graph::Presence;
 use crate::nvr::Nvr;
 use crate::types::{RecordId, Type};
 
@@ -39,7 +40,7 @@ impl Value {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
-            (Self::Evr(a), Self::Evr(b)) => Some(a.cmp(b)),
+            (Self::Evr(a), Self::Evr(b)) => Some(a.compare(b)),
             (Self::Text(a), Self::Text(b)) => Some(a.cmp(b)),
             _ => None,
         }
@@ -52,7 +53,9 @@ impl Value {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
-            (Self::Evr(a), Self::Evr(b)) => a.cmp(b),
+            (Self::Evr(a), Self::Evr(b)) => {
+                (a.epoch, &a.version, &a.release).cmp(&(b.epoch, &b.version, &b.release))
+            }
             (Self::Nvr(a), Self::Nvr(b)) => a.to_string().cmp(&b.to_string()),
             _ => self.text().cmp(&other.text()),
         }
@@ -61,7 +64,7 @@ impl Value {
     /// Whether two values are the same; EVRs as RPM compares them, so `1.0` equals `1.00`.
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Evr(a), Self::Evr(b)) => a.cmp(b) == Ordering::Equal,
+            (Self::Evr(a), Self::Evr(b)) => a.compare(b) == Ordering::Equal,
             (Self::List(a), Self::List(b)) => {
                 a.len() == b.len() && a.iter().zip(b.iter()).all(|(x, y)| x.same(y))
             }
@@ -96,8 +99,9 @@ impl crate::Graph {
                     .and_then(|v| self.argument_text(v))
             }
             Value::List(items) => {
+                // As JSON, so that no two lists have one text.
                 let texts: Option<Vec<String>> = items.iter().map(|item| self.argument_text(item)).collect();
-                Some(texts?.join(","))
+                Some(serde_json::Value::from(texts?).to_string())
             }
             other => Some(other.text()),
         }
@@ -142,6 +146,18 @@ impl crate::Graph {
                 let values: Result<Vec<Value>, String> =
                     items.iter().map(|json| self.read_json(item, json)).collect();
                 Some(Value::List(values?.into()))
+            }
+            (Type::Record(id), Json::Object(members)) => {
+                let fields = self.records.get(*id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
+                let mut values = Vec::with_capacity(fields.len());
+                for field in fields {
+                    match members.get(&field.name).filter(|json| !json.is_null()) {
+                        Some(json) => values.push(Some(self.read_json(&field.ty, json)?)),
+                        None if field.presence == Presence::Optional => values.push(None),
+                        None => return Err(format!("its field {} is missing in {json}", field.name)),
+                    }
+                }
+                Some(Value::Record(*id, values.into()))
             }
             _ => None,
         };
