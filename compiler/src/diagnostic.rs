@@ -63,6 +63,7 @@ registry! {
     TB0209 "duplicate-rule" Error "Results and decisions are recorded under a rule's name, so it must be its own.";
     TB0210 "unknown-function" Error "Only nvr(name: ..., version: ..., release: ...) can be called.";
     TB0211 "ambiguous-name" Error "The word names a value of the event and a value of the enum at once.";
+    TB0212 "shadowed-name" Error "Two things of one name in one place leave open which one a guard speaks of.";
     TB0301 "type-mismatch" Error "Values of different types are never equal, so the comparison would never be true.";
     TB0302 "no-order" Error "Compared as text, f9 comes after f10; only numbers and versions have an order.";
     TB0303 "unguarded-optional" Error "The value may be missing, and then the rule would silently not fire.";
@@ -132,8 +133,15 @@ impl Diagnostic {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Self {
-        let primary = Label { place, text: label.into() };
-        Self { code, message: message.into(), primary, others: Vec::new(), help: None, suggestion: None }
+        let primary = Label { place, text: short(label.into()) };
+        Self {
+            code,
+            message: short(message.into()),
+            primary,
+            others: Vec::new(),
+            help: None,
+            suggestion: None,
+        }
     }
 
     /// Adds what to do.
@@ -168,8 +176,24 @@ impl Diagnostic {
     }
 }
 
+/// Longest message or remark; the source is quoted beside it.
+const TEXT_CHARS: usize = 400;
+/// Longest word that a suggestion is looked for.
+const SUGGEST_CHARS: usize = 80;
+
+/// The text, cut where a hostile file would make it endless.
+fn short(text: String) -> String {
+    match text.char_indices().nth(TEXT_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// The name that differs least, if it differs by at most a third of its letters (transpositions count once).
 fn closest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+    if written.len() > SUGGEST_CHARS {
+        return None;
+    }
     let lower = written.to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
     let best = names.iter().map(|name| (distance(name), *name)).min()?;

@@ -71,7 +71,7 @@ fn p14_forged_bytes_never_panic() {
     let bytes = artifact();
     let header = 8 + 4 + 8 + 8 + 32;
     let mut accepted = 0;
-    for round in 0..20_000_usize {
+    for round in 0..5_000_usize {
         let mut forged = bytes.clone();
         for step in 0..=round % 3 {
             let at = header + (round * 7919 + step * 104_729) % (bytes.len() - header);
@@ -87,5 +87,5 @@ fn p14_forged_bytes_never_panic() {
             }
         }
     }
-    assert!(accepted > 100, "only {accepted} forgeries were loadable: the test tries nothing");
+    assert!(accepted > 50, "only {accepted} forgeries were loadable: the test tries nothing");
 }

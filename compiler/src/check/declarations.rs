@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use taskbot_grammar::{self as tree, Optional, TypeKind};
-use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDef, TaskDef, Type};
+use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDef, TaskDef, Type, Value};
 
 use super::Checker;
 use super::expressions::{Root, View};
@@ -14,7 +14,7 @@ use crate::diagnostic::{
     Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0408, TB0501, TB0507,
 };
 use crate::names::Placed;
-use crate::typed::TypedKind;
+use crate::typed::{TypedExpr, TypedKind};
 use crate::{ManifestInput, Needed, Origin};
 
 const BUILT_IN: [(&str, Type); 6] = [
@@ -31,8 +31,9 @@ impl Checker<'_, '_> {
         self.types = BUILT_IN.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect();
         for (name, placed) in &self.names.enums {
             let mut values: Vec<String> = Vec::new();
+            let mut seen = BTreeSet::new();
             for value in &placed.node.values {
-                if values.contains(&value.text) {
+                if !seen.insert(value.text.as_str()) {
                     let message = format!("`{}` stands twice in enum `{name}`", value.text);
                     self.report(&TB0208, placed.place(value.span), message, "the second time");
                 } else {
@@ -144,7 +145,7 @@ impl Checker<'_, '_> {
             let (Some(on), Some((ty, presence))) = (on, answer) else { continue };
             let mut view = View::new(placed.file, Root::Value(on));
             let Some(key) = self.expr(&mut view, &fact.key, None) else { continue };
-            if !self.present(&view, &key) {
+            if !self.present(&key) {
                 continue;
             }
             let at = self.program.facts.len();
@@ -158,7 +159,12 @@ impl Checker<'_, '_> {
             let mut params = Vec::new();
             for param in &placed.node.params {
                 let Some((ty, presence)) = self.type_of(placed, &param.ty) else { continue };
-                if let Type::Record(id) = &ty
+                if params.iter().any(|p: &Param| p.name == param.name.text) {
+                    let message = format!("task `{name}` has two inputs `{}`", param.name.text);
+                    self.report(&TB0208, placed.place(param.name.span), message, "the second one");
+                    continue;
+                }
+                if let Type::Record(id) = innermost_type(&ty)
                     && self.program.records.get(*id as usize).is_some_and(|r| r.identity.is_empty())
                 {
                     let message = format!(
@@ -171,8 +177,7 @@ impl Checker<'_, '_> {
                 }
                 let mut view = View::new(placed.file, Root::Nothing);
                 let default = param.default.as_ref().and_then(|d| self.expr(&mut view, d, Some(&ty)));
-                let default = default
-                    .and_then(|d| if let TypedKind::Const(value) = d.kind { Some(value) } else { None });
+                let default = default.and_then(|default| self.default_value(default, &ty));
                 let type_name = self.type_name(&ty);
                 params.push(Param { name: param.name.text.clone(), ty, type_name, presence, default });
             }
@@ -201,6 +206,19 @@ impl Checker<'_, '_> {
             let task = TaskDef { name: name.clone(), repository, reference, params, emits };
             self.compare_manifest(placed, &task);
             self.program.tasks.push(task);
+        }
+    }
+
+    /// A default's constant, of the input's type.
+    fn default_value(&mut self, default: TypedExpr, ty: &Type) -> Option<Value> {
+        if default.ty != *ty {
+            self.mismatch(&default, ty);
+            return None;
+        }
+        match default.kind {
+            TypedKind::Const(value) => Some(value),
+            TypedKind::List(values) => Some(Value::List(values.into())),
+            _ => None,
         }
     }
 
@@ -259,4 +277,9 @@ fn innermost(ty: &tree::TypeExpr) -> Option<&str> {
         TypeKind::List(item) => innermost(item),
         TypeKind::Shape(_) => None,
     }
+}
+
+/// What a list holds in the end; the type itself if it is none.
+fn innermost_type(ty: &Type) -> &Type {
+    if let Type::List(item) = ty { innermost_type(item) } else { ty }
 }

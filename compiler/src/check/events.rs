@@ -10,7 +10,7 @@ use super::Checker;
 use super::expressions::{Root, View};
 use super::shape::{Member, Shape};
 use crate::diagnostic::{
-    Diagnostic, TB0203, TB0206, TB0208, TB0301, TB0502, TB0503, TB0504, TB0505, TB0506, TB0508,
+    Diagnostic, TB0203, TB0206, TB0208, TB0212, TB0301, TB0502, TB0503, TB0504, TB0505, TB0506, TB0508,
 };
 use crate::names::Placed;
 use crate::typed::{TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedValue};
@@ -47,7 +47,8 @@ impl Checker<'_, '_> {
         let subjects =
             dialect.subjects.as_ref().and_then(|(name, list)| self.subjects(placed, &body, name, list));
         let subject = subjects.as_ref().map(|(name, _, element)| (name.as_str(), element));
-        let mut view = View::new(placed.file, Root::Body { body: &body, subject });
+        // What is judged once for the message cannot read a subject.
+        let mut view = View::new(placed.file, Root::Body { body: &body, subject: None });
         let mut conditions = Vec::new();
         for condition in &dialect.conditions {
             conditions.extend(self.condition(&mut view, condition));
@@ -60,15 +61,16 @@ impl Checker<'_, '_> {
                 .cloned()
                 .map(|first| TypedExpr { kind: TypedKind::And(conditions), ..first }),
         };
+        let happening = dialect.happening.as_ref().map(|h| {
+            let key = h.key.iter().filter_map(|k| self.expr(&mut view, k, None)).collect();
+            (key, h.within_ms.div_ceil(1000))
+        });
+        let mut view = view.with_subject(&body, subject);
         // Without its subjects no definition can be judged: that they are wrong was told.
         let definitions = match (&dialect.subjects, &subjects) {
             (Some(_), None) => vec![None; values.len()],
             _ => self.definitions(placed, values, dialect, &mut view),
         };
-        let happening = dialect.happening.as_ref().map(|h| {
-            let key = h.key.iter().filter_map(|k| self.expr(&mut view, k, None)).collect();
-            (key, h.within_ms.div_ceil(1000))
-        });
         let steps = subjects.as_ref().map(|(_, steps, _)| steps.clone());
         let mut required = Vec::new();
         body.required(PathRoot::Body, &mut Vec::new(), steps.as_deref(), &mut required);
@@ -158,6 +160,12 @@ impl Checker<'_, '_> {
         list: &Expr,
     ) -> Option<(String, Vec<String>, Shape)> {
         let ExprKind::Path(names) = &list.kind else { return None };
+        if body.member_names().contains(&name.text.as_str()) {
+            let message = format!("`{}` is also a member of the body", name.text);
+            self.report(&TB0212, placed.place(name.span), message, "the second thing of this name").help =
+                Some("give the subject another name".into());
+            return None;
+        }
         let mut at = body;
         for step in names {
             let below = if let Shape::Object(_) = at { at.member(&step.text) } else { None };
@@ -197,6 +205,7 @@ impl Checker<'_, '_> {
         dialect: &tree::Dialect,
         view: &mut View<'_>,
     ) -> Vec<Option<TypedExpr>> {
+        self.once(view, dialect.values.iter().map(|(name, _)| name), "value");
         for (name, _) in &dialect.values {
             if !values.iter().any(|v| v.name == name.text) {
                 let message = format!("event `{}` has no value `{}`", placed.node.name.text, name.text);
@@ -271,6 +280,7 @@ impl Checker<'_, '_> {
             return None;
         };
         let record = self.program.records.get(*id as usize)?.clone();
+        self.once(view, fields.iter().map(|(name, _)| name), "field");
         for (name, _) in fields {
             if !record.fields.iter().any(|f| f.name == name.text) {
                 let message = format!("record `{}` has no field `{}`", record.name, name.text);
@@ -298,7 +308,7 @@ impl Checker<'_, '_> {
             if typed.ty != field.ty {
                 self.mismatch(&typed, &field.ty);
                 complete = false;
-            } else if field.presence == Presence::Required && !self.present(view, &typed) {
+            } else if field.presence == Presence::Required && !self.present(&typed) {
                 complete = false;
             }
             values.push(Some(typed));

@@ -16,8 +16,8 @@ use taskbot_graph::{
 use super::Checker;
 use super::shape::{Shape, Through};
 use crate::diagnostic::{
-    Diagnostic, TB0203, TB0205, TB0206, TB0210, TB0211, TB0301, TB0302, TB0303, TB0304, TB0305, TB0306,
-    TB0307, TB0401,
+    Diagnostic, TB0203, TB0205, TB0206, TB0207, TB0208, TB0210, TB0211, TB0212, TB0301, TB0302, TB0303,
+    TB0304, TB0305, TB0306, TB0307, TB0401,
 };
 use crate::typed::{TypedEvent, TypedExpr, TypedKind};
 
@@ -46,6 +46,11 @@ pub(super) enum Root<'v> {
 impl<'v> View<'v> {
     pub(super) fn new(file: u32, root: Root<'v>) -> Self {
         Self { file, root, bound: Vec::new(), guarded: Vec::new() }
+    }
+
+    /// The same guards, where each subject can be read as well.
+    pub(super) fn with_subject<'b>(self, body: &'b Shape, subject: Option<(&'b str, &'b Shape)>) -> View<'b> {
+        View { file: self.file, root: Root::Body { body, subject }, bound: self.bound, guarded: self.guarded }
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
@@ -113,20 +118,36 @@ impl Checker<'_, '_> {
                 Some("compare it with something".into());
             return None;
         }
-        self.present(view, &typed).then_some(typed)
+        self.present(&typed).then_some(typed)
     }
 
     /// Reports a value that may be missing where it must not be.
-    pub(super) fn present(&mut self, view: &View<'_>, expr: &TypedExpr) -> bool {
+    pub(super) fn present(&mut self, expr: &TypedExpr) -> bool {
         if expr.presence == Presence::Required {
             return true;
         }
-        let _ = view;
         let diagnostic =
             Diagnostic::new(&TB0303, expr.place, "this value may be missing", "may be absent or null")
                 .help("guard it with `has ... and`, or give a default with `else`");
         self.push(diagnostic);
         false
+    }
+
+    /// Reports names that are given twice.
+    pub(super) fn once<'n>(&mut self, view: &View<'_>, names: impl Iterator<Item = &'n Name>, what: &str) {
+        let mut seen: Vec<&Name> = Vec::new();
+        for name in names {
+            match seen.iter().find(|n| n.text == name.text) {
+                Some(first) => {
+                    let message = format!("the {what} `{}` is given twice", name.text);
+                    let diagnostic =
+                        Diagnostic::new(&TB0208, view.place(name.span), message, "the second time")
+                            .other(view.place(first.span), "the first time");
+                    self.push(diagnostic);
+                }
+                None => seen.push(name),
+            }
+        }
     }
 
     /// An expression. `expected` gives bare words and literals their type; it is not enforced on other expressions.
@@ -196,6 +217,12 @@ impl Checker<'_, '_> {
                     self.report(&TB0307, list.place, message, "no list");
                     return None;
                 };
+                if view.knows(&name.text) {
+                    let message = format!("`{}` is a name here already", name.text);
+                    self.report(&TB0212, view.place(name.span), message, "the second thing of this name")
+                        .help = Some("give the element another name".into());
+                    return None;
+                }
                 view.bound.push((name.text.clone(), (**item).clone()));
                 let known = view.guarded.len();
                 let condition = self.condition(view, condition);
@@ -226,7 +253,7 @@ impl Checker<'_, '_> {
         expected: Option<&Type>,
     ) -> Option<TypedExpr> {
         let typed = self.expr(view, expr, expected)?;
-        self.present(view, &typed).then_some(typed)
+        self.present(&typed).then_some(typed)
     }
 
     fn text(&mut self, text: &str, place: Place, expected: Option<&Type>) -> Option<TypedExpr> {
@@ -429,7 +456,9 @@ impl Checker<'_, '_> {
             } else {
                 path_key([key.as_str(), name.text.as_str()].into_iter())
             };
-            if view.guarded.contains(&key) {
+            // A guard on a path through a list speaks of the list, not of each element.
+            let in_list = through == Through::List || !lists.is_empty();
+            if view.guarded.contains(&key) && !in_list {
                 presence = Presence::Required;
             } else if own == Presence::Optional {
                 presence = Presence::Optional;
@@ -527,8 +556,17 @@ impl Checker<'_, '_> {
             );
             return None;
         }
+        let wanted = ["name", "version", "release"];
+        self.once(view, arguments.iter().map(|(name, _)| name), "argument");
+        if let Some((unknown, _)) = arguments.iter().find(|(n, _)| !wanted.contains(&n.text.as_str())) {
+            let message = format!("nvr(...) takes no `{}`", unknown.text);
+            let diagnostic = Diagnostic::new(&TB0207, view.place(unknown.span), message, "unknown argument")
+                .did_you_mean(&unknown.text, wanted);
+            self.push(diagnostic);
+            return None;
+        }
         let mut parts = Vec::new();
-        for wanted in ["name", "version", "release"] {
+        for wanted in wanted {
             let Some((_, argument)) = arguments.iter().find(|(n, _)| n.text == wanted) else {
                 self.report(&TB0401, place, format!("nvr(...) lacks `{wanted}`"), "here").help =
                     Some("write nvr(name: ..., version: ..., release: ...)".into());
@@ -656,7 +694,7 @@ impl Checker<'_, '_> {
         let kind = match list.kind {
             TypedKind::List(mut values) => {
                 values.sort_by(order_for_set);
-                values.dedup();
+                values.dedup_by(|a, b| order_for_set(a, b).is_eq());
                 TypedKind::In(Box::new(of), values)
             }
             _ => TypedKind::InList(Box::new(of), Box::new(list)),

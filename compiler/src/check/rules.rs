@@ -171,24 +171,42 @@ impl Checker<'_, '_> {
                     combination.push(None);
                     continue;
                 };
-                let typed = self.operand(view, value, axis.item());
-                match typed.map(|t| t.kind) {
-                    Some(TypedKind::Const(value)) => combination.push(Some(value)),
-                    Some(_) => {
-                        self.report(
-                            &TB0403,
-                            view.place(value.span),
-                            "a combination names literals",
-                            "not a literal",
-                        );
-                        complete = false;
-                    }
+                let Some(typed) = self.operand(view, value, axis.item()) else {
+                    complete = false;
+                    continue;
+                };
+                match self.excepted(axis, typed) {
+                    Some(value) => combination.push(Some(value)),
                     None => complete = false,
                 }
             }
             except.push(combination);
         }
         complete.then_some(except)
+    }
+
+    /// A literal of an `except`: of the axis's type and, where that is known, one of its values.
+    fn excepted(&mut self, axis: &Axis, typed: TypedExpr) -> Option<Value> {
+        let TypedKind::Const(value) = typed.kind else {
+            self.report(&TB0403, typed.place, "a combination names literals", "not a literal");
+            return None;
+        };
+        if axis.item() != Some(&typed.ty) {
+            let found = TypedExpr { kind: TypedKind::Const(value), ..typed };
+            self.mismatch(&found, &axis.item()?.clone());
+            return None;
+        }
+        if let TypedKind::List(values) = &axis.list.kind
+            && !values.iter().any(|v| v.same(&value))
+        {
+            let message = format!("`{}` is no value of the axis `{}`", value.text(), axis.name);
+            self.report(&TB0403, typed.place, message, "excludes nothing").help = Some(format!(
+                "it goes through {}",
+                values.iter().map(Value::text).collect::<Vec<_>>().join(", ")
+            ));
+            return None;
+        }
+        Some(value)
     }
 
     fn arguments(
@@ -200,6 +218,7 @@ impl Checker<'_, '_> {
         task: &TaskDef,
     ) -> Option<Vec<TypedArgument>> {
         let mut complete = true;
+        self.once(view, call.arguments.iter().map(|(name, _)| name), "input");
         for (name, _) in &call.arguments {
             if !task.params.iter().any(|p| p.name == name.text) {
                 let message = format!("task `{}` has no input `{}`", task.name, name.text);
@@ -257,8 +276,7 @@ impl Checker<'_, '_> {
             self.mismatch(&typed, &param.ty);
             return None;
         }
-        (param.presence == Presence::Optional || self.present(view, &typed))
-            .then_some(TypedArgument::Expr(typed))
+        (param.presence == Presence::Optional || self.present(&typed)).then_some(TypedArgument::Expr(typed))
     }
 
     /// An input that the rule does not write: an axis, else a value of the event, of the same name and type; else its default.
