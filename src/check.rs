@@ -65,11 +65,7 @@ impl Check {
 
 /// Every diagnostic with its source, and a last line that counts them; nothing for a clean program.
 pub fn print_findings(compiled: &Compiled, paint: Paint) -> Vec<String> {
-    let mut lines: Vec<String> = compiled
-        .diagnostics
-        .iter()
-        .map(|d| format!("{}\n", render::human(&compiled.files, d, paint)))
-        .collect();
+    let mut lines = render::human(&compiled.files, &compiled.diagnostics, paint);
     let (errors, warnings) = severities(compiled);
     if errors.saturating_add(warnings) > 0 {
         lines.push(format!("{}, {}", count(errors, "error"), count(warnings, "warning")));

@@ -1,7 +1,7 @@
 //! `taskbot compile`: rules to an artifact.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -31,7 +31,7 @@ impl Compile {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let compiled = rules::load(&self.files)?;
         let findings = check::print_findings(&compiled, Paint::of(&io::stderr()));
-        findings.into_iter().for_each(|finding| eprintln!("{finding}"));
+        findings.into_iter().for_each(output::remark);
         let Some(graph) = compiled.graph else { return Ok(ExitCode::from(FINDINGS)) };
         let bytes = graph.to_bytes();
         write(&self.output, &bytes)
@@ -55,8 +55,12 @@ impl Compile {
     }
 }
 
-/// Whole or not at all: a reader never sees half an artifact.
-fn write(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
+/// Whole or not at all: a reader never sees half an artifact. What is no regular file (`/dev/stdout`, a pipe) is written to, never
+/// replaced.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {

@@ -55,9 +55,7 @@ impl Explain {
         let paths = if self.rules.is_empty() { &config.rules } else { &self.rules };
         let compiled = rules::load(paths)?;
         let Some(graph) = &compiled.graph else {
-            check::print_findings(&compiled, Paint::of(&io::stderr()))
-                .into_iter()
-                .for_each(|f| eprintln!("{f}"));
+            check::print_findings(&compiled, Paint::of(&io::stderr())).into_iter().for_each(output::remark);
             return Ok(ExitCode::from(FINDINGS));
         };
         let store = Reader::open(&config.state_dir).ok();

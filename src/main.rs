@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Command::Demo(command) => command.run(),
     };
     match outcome {
-        Ok(code) => code,
+        Ok(code) => output::exit_code(code),
         Err(failure) => {
             output::complain(&failure);
             ExitCode::from(output::USAGE_OR_INTERNAL)

@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -53,14 +55,38 @@ impl<E: std::error::Error> From<E> for Failure {
 pub fn complain(failure: &Failure) {
     let paint = Paint::of(&io::stderr());
     let text: Vec<String> = failure.0.lines().map(shown).collect();
-    eprintln!("{} {}", paint.red("error:"), text.join("\n"));
+    remark(format!("{} {}", paint.red("error:"), text.join("\n")));
 }
 
-/// Prints one line. A reader that went away (`taskbot log | head`) ends the command quietly.
+/// What became of standard output: whoever reads may go away, and a disk may be full.
+static OUTPUT: AtomicU8 = AtomicU8::new(OPEN);
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+const FAILED: u8 = 2;
+
+/// Prints one line. After a reader went away (`taskbot log | head`) nothing is printed any more, and the command goes on.
 pub fn line(text: impl fmt::Display) {
-    if writeln!(io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    if OUTPUT.load(Ordering::Relaxed) != OPEN {
+        return;
     }
+    if let Err(error) = writeln!(io::stdout(), "{text}") {
+        let state = if error.kind() == io::ErrorKind::BrokenPipe { CLOSED } else { FAILED };
+        OUTPUT.store(state, Ordering::Relaxed);
+        if state == FAILED {
+            remark(format!("standard output cannot be written: {error}"));
+        }
+    }
+}
+
+/// The exit code of a command, unless what it had to say could not be written.
+pub fn exit_code(code: ExitCode) -> ExitCode {
+    let flushed = io::stdout().flush().is_ok() || OUTPUT.load(Ordering::Relaxed) == CLOSED;
+    if flushed && OUTPUT.load(Ordering::Relaxed) != FAILED { code } else { ExitCode::from(USAGE_OR_INTERNAL) }
+}
+
+/// Says something on standard error. Nobody can be told that nobody listens.
+pub fn remark(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints a JSON document.
@@ -93,7 +119,9 @@ enum Colours {
 impl Paint {
     /// For a stream: on for terminals, unless `NO_COLOR` is set.
     pub fn of(stream: &impl IsTerminal) -> Self {
-        let wanted = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let plain = |name: &str, value: &str| std::env::var_os(name).is_some_and(|v| v == value);
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || plain("TERM", "dumb");
+        let wanted = stream.is_terminal() && !unwanted;
         Self(if wanted { Colours::On } else { Colours::Off })
     }
 

@@ -52,6 +52,8 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|e| fail(format!("it is not UTF-8 text: {e}")))?;
+    // A byte order mark, as editors of other systems write it, is no text.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(SourceText { path: path.display().to_string(), text })
 }
 

@@ -80,8 +80,10 @@ pub async fn serve(
     orders: mpsc::Receiver<Control>,
     mut show: impl FnMut(&Progress),
 ) -> Result<Summary, Failure> {
-    let config = site::with_standard_tasks(config).await?;
     let reload = site::reload(config.rules.clone());
+    // Rules with an error start nothing: not even the standard tasks are laid out for them.
+    reload().map_err(Failure::new)?;
+    let config = site::with_standard_tasks(config).await?;
     let (observer, mut progress) = mpsc::channel(PROGRESS_WAITING);
     let options = Options { until, workers: WorkerProgram::current(), observer: Some(observer) };
     let daemon = daemon::run(config, reload, orders, options);

@@ -37,7 +37,9 @@ pub async fn prepare(state_dir: &Path) -> Result<PathBuf, Failure> {
             bytes: bytes.to_vec(),
             executable: *mode == FileMode::Executable,
         });
-        fetch::make_repository(&WorkerProgram::current(), files.collect(), &repository).await?;
+        fetch::make_repository(&WorkerProgram::current(), files.collect(), &repository).await.map_err(
+            |e| Failure::new(format!("cannot lay out the standard tasks in {}: {e}", folder.display())),
+        )?;
     }
     Ok(folder)
 }

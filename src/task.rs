@@ -10,6 +10,7 @@ use taskbot_runtime::spawn::WorkerProgram;
 use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
 use taskbot_runtime::task::download::DownloadConfig;
 use taskbot_runtime::task::{Manifest, Outcome};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::output::{self, FINDINGS, Failure, Format, Paint, Table, shown};
@@ -86,14 +87,13 @@ impl TaskRun {
         let cancel = CancellationToken::new();
         let on_signal = cancel.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                on_signal.cancel();
-            }
+            stop_signal().await;
+            on_signal.cancel();
         });
         let paint = Paint::of(&io::stderr());
         let begins = |step: taskbot_runtime::dispatch::Step| {
             if self.format == Format::Human {
-                eprintln!("{}", paint.dim(&format!("{step} ...")));
+                output::remark(paint.dim(&format!("{step} ...")));
             }
         };
         let run = run_task(task, &cancel, begins).await;
@@ -104,6 +104,20 @@ impl TaskRun {
         let good = |outcome: Outcome| matches!(outcome, Outcome::Passed | Outcome::Info);
         let passed = run.failure().is_none() && run.results.iter().all(|r| good(r.outcome));
         Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    }
+}
+
+/// Ends when somebody wants the command to stop.
+async fn stop_signal() {
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
     }
 }
 
