@@ -58,13 +58,18 @@ fn p01_p02_killed_at_random_under_a_stream_nothing_is_lost_and_nothing_told_twic
     let site = site(MESSAGES, "", &[("run", "#!/bin/sh\n")]);
     let mut seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into();
     println!("seed {seed}");
-    for _ in 0..KILLS {
-        let daemon = site.start();
-        std::thread::sleep(Duration::from_millis(50 + random(&mut seed) % 1200));
+    for kill in 0..KILLS {
+        // Some while it starts, most while it works, however slow the machine is.
+        let daemon = if kill % 4 == 0 { site.start() } else { site.start_and_wait() };
+        std::thread::sleep(Duration::from_millis(random(&mut seed) % 800));
         daemon.kill();
     }
+    let after_kills = site.run_states();
+    println!("{} starts served, then {after_kills:?}", site.progress("ready").len());
     site.run(&["run", "--until-idle"]).with_code(0);
     assert_complete(&site, MESSAGES);
+    let again = site.runs().iter().filter(|run| run["attempt"].as_u64() > Some(1)).count();
+    println!("{again} runs were cut off and began again");
 }
 
 /// xorshift.
