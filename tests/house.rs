@@ -267,7 +267,7 @@ fn files_and_lines_are_of_a_readable_size() {
             wrong.push(format!("{path}: {lines} lines"));
         }
         for (at, line) in text.lines().enumerate() {
-            let most = if line.contains(['"', '/']) { TEXT_LINE_CHARS } else { LINE_CHARS };
+            let most = if line.contains(['"', '/', '\\']) { TEXT_LINE_CHARS } else { LINE_CHARS };
             if line.chars().count() > most {
                 wrong.push(format!("{path}:{}: more than {most} characters", at + 1));
             }

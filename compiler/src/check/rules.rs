@@ -135,7 +135,10 @@ impl Checker<'_, '_> {
         rule: &tree::Rule,
         tasks: &[&TaskDef],
     ) -> Option<Axis> {
-        let is_axis = |expr: &Expr| matches!(&expr.kind, ExprKind::Path(names) if names.len() == 1 && names.iter().all(|n| n.text == axis.name.text));
+        let is_axis = |expr: &Expr| match &expr.kind {
+            ExprKind::Path(names) => matches!(names.as_slice(), [name] if name.text == axis.name.text),
+            _ => false,
+        };
         let written = rule.calls.iter().flat_map(|call| &call.arguments).find(|(_, expr)| is_axis(expr));
         let input = written.map_or(axis.name.text.as_str(), |(name, _)| name.text.as_str());
         let param = tasks.iter().find_map(|t| t.params.iter().find(|p| p.name == input));
