@@ -93,7 +93,7 @@ pub struct Seen {
     pub value: String,
 }
 
-/// Explains a message, rule by rule; same meaning as [`crate::judge`].
+/// Explains a message, rule by rule; same meaning as [`crate::judge()`].
 pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Explanation {
     let mut out = Explanation::default();
     look(graph, topic, body, facts, &mut |seen| match seen {
