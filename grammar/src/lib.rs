@@ -10,6 +10,7 @@
 mod parse;
 mod token;
 mod tree;
+mod words;
 
 pub use parse::parse;
 pub use token::{ITEM_KEYWORDS, NESTING_LIMIT, RESERVED_KEYWORDS, Token, TokenKind, tokens};

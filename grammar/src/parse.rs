@@ -9,12 +9,13 @@ use pest::iterators::{Pair, Pairs};
 
 use crate::token::{self, Token, TokenKind};
 use crate::tree::*;
+use crate::words::word;
 
-mod pest_grammar {
+pub(crate) mod pest_grammar {
     //! What `pest_derive` makes of the normative grammar.
     #[derive(pest_derive::Parser)]
     #[grammar = "../taskbot.pest"]
-    pub(super) struct ItemParser;
+    pub(crate) struct ItemParser;
 }
 
 use pest_grammar::{ItemParser, Rule as R};
@@ -65,71 +66,6 @@ fn reword(text: &str, tokens: &[Token], item: Span, error: pest::error::Error<R>
     let span = found.map_or(Span { start: item.end.saturating_sub(1), end: item.end }, |t| t.span);
     let found = found.map_or(String::new(), |t| t.span.of(text).to_owned());
     SyntaxError { span, kind: SyntaxErrorKind::Unexpected { found, expected } }
-}
-
-/// How people call what a grammar rule reads; none where its parts say it better.
-fn word(read: R) -> Option<&'static str> {
-    Some(match read {
-        R::name | R::any_name | R::word => "a name",
-        R::event_name => "an event's name",
-        R::path => "a path like `update.builds`",
-        R::int | R::float | R::literal | R::primary | R::operand | R::applied => "a value",
-        R::expr | R::and_expr | R::not_expr | R::comparison | R::group => "a condition",
-        R::duration => "a duration like `24h`",
-        R::string | R::string_text => "a string in quotes",
-        R::list | R::list_type => "a list in `[` `]`",
-        R::type_name => "a type",
-        R::shape | R::record_value => "fields in `{` `}`",
-        R::call => "a task's name",
-        R::arguments => "arguments in `(` `)`",
-        R::argument => "`name: value`",
-        R::axis | R::kw_for => "`for`",
-        R::except | R::kw_except => "`except`",
-        R::combination => "a combination in `(` `)`",
-        R::any_value => "`_`",
-        R::compare | R::compare_op => "`==`, `!=`, `<`, `<=`, `>` or `>=`",
-        R::within | R::kw_in => "`in`",
-        R::like | R::kw_like => "`like`",
-        R::is | R::kw_is => "`is`",
-        R::has | R::kw_has => "`has`",
-        R::optional => "`?`",
-        R::quantified | R::quantifier => "`any`, `all` or `none`",
-        R::value => "`name = value`",
-        R::value_type | R::field | R::param => "`name: type`",
-        R::where_part | R::kw_where => "`where`",
-        R::topics | R::kw_topic => "`topic`",
-        R::body | R::kw_body => "`body`",
-        R::subjects | R::kw_each => "`each`",
-        R::happening | R::kw_happening => "`happening`",
-        R::dialect | R::dialect_part | R::kw_dialect => "`dialect`",
-        R::identity | R::kw_identity => "`identity`",
-        R::repository | R::kw_repository => "`repository`",
-        R::emits | R::kw_emits => "`emits`",
-        R::rule | R::kw_rule => "`rule`",
-        R::event | R::kw_event => "`event`",
-        R::record | R::kw_record => "`record`",
-        R::enumeration | R::kw_enum => "`enum`",
-        R::fact | R::kw_fact => "`fact`",
-        R::task | R::kw_task => "`task`",
-        R::kw_absent => "`absent`",
-        R::kw_all => "`all`",
-        R::kw_and => "`and`",
-        R::kw_any => "`any`",
-        R::kw_at => "`at`",
-        R::kw_else => "`else`",
-        R::kw_false => "`false`",
-        R::kw_key => "`key`",
-        R::kw_none => "`none`",
-        R::kw_not => "`not`",
-        R::kw_null => "`null`",
-        R::kw_on => "`on`",
-        R::kw_or => "`or`",
-        R::kw_run => "`run`",
-        R::kw_true => "`true`",
-        R::kw_within => "`within`",
-        R::EOI => "the end of the item",
-        R::item | R::WHITESPACE | R::COMMENT | R::keyword | R::name_char => return None,
-    })
 }
 
 /// Turns the pairs of one item into the tree. A missing child cannot be: the grammar gave it; `None` then only ends the item.

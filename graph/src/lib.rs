@@ -4,8 +4,9 @@
 //! bytes, a message's topic and body, and the facts known so far. Goes out: a `Judgement`, the set of runs the message asks
 //! for and what still has to be known. Judging is pure: no I/O, no clock, no randomness, and it knows no other room.
 //!
-//! Stations: `topic` (which part of the topic is judged), `body` (the wanted paths of the message in one pass), `eval` (values
-//! and conditions in three-valued logic), `judge` (events, subjects, rules, runs), `explain` (the same, told to people).
+//! Stations: `topic` (which part of the topic is judged), `body` (the wanted paths of the message in one pass), `reading` (a
+//! path as its type), `eval` (values and conditions in three-valued logic), `judge` (events, subjects, rules, runs), `explain`
+//! (the same, told to people).
 #![forbid(unsafe_code)]
 
 mod artifact;
@@ -21,6 +22,7 @@ mod judge;
 mod judgement;
 pub mod limits;
 mod nvr;
+mod reading;
 mod topic;
 mod types;
 mod value;

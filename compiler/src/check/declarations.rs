@@ -9,7 +9,8 @@ use taskbot_grammar::{self as tree, Optional, TypeKind};
 use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDef, TaskDef, Type, Value};
 
 use super::Checker;
-use super::expressions::{Root, View};
+use super::view::{Root, View};
+
 use crate::diagnostic::{
     Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0408, TB0501, TB0507,
 };

@@ -7,7 +7,8 @@ use taskbot_grammar::{self as tree, Expr, ExprKind, Name, Optional, TypeKind, Va
 use taskbot_graph::{Path, Place, Presence, Root as PathRoot, Scope, Type};
 
 use super::Checker;
-use super::expressions::{Root, View};
+use super::view::{Root, View};
+
 use super::shape::{Member, Shape};
 use crate::diagnostic::{
     Diagnostic, TB0203, TB0206, TB0208, TB0212, TB0301, TB0502, TB0503, TB0504, TB0505, TB0506, TB0508,

@@ -5,103 +5,18 @@
 
 use std::sync::Arc;
 
-use taskbot_grammar::{
-    CompareOp as TreeOp, Expr, ExprKind, Missing, Name, Quantifier as TreeQuantifier, Span,
-};
+use taskbot_grammar::{CompareOp as TreeOp, Expr, ExprKind, Missing, Name, Quantifier as TreeQuantifier};
 use taskbot_graph::{
-    CompareOp, Evr, Glob, Nvr, Part, Path, Place, Presence, Quantifier, Root as PathRoot, Test, Type, Value,
-    order_for_set,
+    CompareOp, Evr, Glob, Nvr, Place, Presence, Quantifier, Test, Type, Value, order_for_set,
 };
 
 use super::Checker;
-use super::shape::{Shape, Through};
+use super::view::{Root, View, guards};
 use crate::diagnostic::{
-    Diagnostic, TB0203, TB0205, TB0206, TB0207, TB0208, TB0210, TB0211, TB0212, TB0301, TB0302, TB0303,
-    TB0304, TB0305, TB0306, TB0307, TB0401,
+    Diagnostic, TB0205, TB0207, TB0208, TB0210, TB0212, TB0301, TB0302, TB0303, TB0304, TB0305, TB0306,
+    TB0307, TB0401,
 };
-use crate::typed::{TypedEvent, TypedExpr, TypedKind};
-
-/// What names may mean at a place.
-pub(super) struct View<'v> {
-    file: u32,
-    root: Root<'v>,
-    /// Names bound by quantifiers, outermost first.
-    bound: Vec<(String, Type)>,
-    /// Paths that a guard has shown to be there.
-    guarded: Vec<String>,
-}
-
-/// Where a path's first name is looked up.
-pub(super) enum Root<'v> {
-    /// Constants only.
-    Nothing,
-    /// The values of an event.
-    Event(&'v TypedEvent),
-    /// A body, and the name and element of its list of subjects.
-    Body { body: &'v Shape, subject: Option<(&'v str, &'v Shape)> },
-    /// The parts of one value.
-    Value(Type),
-}
-
-impl<'v> View<'v> {
-    pub(super) fn new(file: u32, root: Root<'v>) -> Self {
-        Self { file, root, bound: Vec::new(), guarded: Vec::new() }
-    }
-
-    /// The same guards, where each subject can be read as well.
-    pub(super) fn with_subject<'b>(self, body: &'b Shape, subject: Option<(&'b str, &'b Shape)>) -> View<'b> {
-        View { file: self.file, root: Root::Body { body, subject }, bound: self.bound, guarded: self.guarded }
-    }
-
-    pub(super) fn place(&self, span: Span) -> Place {
-        Place { file: self.file, start: span.start, end: span.end }
-    }
-
-    /// From here on the paths that this condition guards are there.
-    pub(super) fn assume(&mut self, condition: &Expr) {
-        guards(condition, true, &mut self.guarded);
-    }
-
-    /// Names that a path can begin with.
-    fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.bound.iter().map(|(n, _)| n.as_str()).collect();
-        match &self.root {
-            Root::Nothing | Root::Value(_) => {}
-            Root::Event(event) => names.extend(event.values.iter().map(|v| v.name.as_str())),
-            Root::Body { body, subject } => {
-                names.extend(body.member_names());
-                names.extend(subject.iter().map(|(name, _)| *name));
-            }
-        }
-        names
-    }
-
-    fn knows(&self, name: &str) -> bool {
-        self.names().contains(&name)
-    }
-}
-
-/// A path as one piece of text that no other path has.
-fn path_key<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    names.collect::<Vec<_>>().join("\u{1f}")
-}
-
-/// The paths that are surely there when the condition has this truth.
-fn guards(condition: &Expr, truth: bool, out: &mut Vec<String>) {
-    match (&condition.kind, truth) {
-        (ExprKind::Has(of), true) => {
-            if let ExprKind::Path(names) = &of.kind {
-                let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
-                out.extend((1..=names.len()).map(|n| path_key(names.iter().copied().take(n))));
-            }
-        }
-        (ExprKind::Not(of), _) => guards(of, !truth, out),
-        (ExprKind::And(parts), true) | (ExprKind::Or(parts), false) => {
-            parts.iter().for_each(|p| guards(p, truth, out))
-        }
-        _ => {}
-    }
-}
+use crate::typed::{TypedExpr, TypedKind};
 
 fn const_expr(value: Value, ty: Type, place: Place) -> TypedExpr {
     TypedExpr { kind: TypedKind::Const(value), ty, presence: Presence::Required, place }
@@ -281,7 +196,7 @@ impl Checker<'_, '_> {
         None
     }
 
-    fn enum_value(&mut self, id: u32, text: &str, place: Place) -> Option<TypedExpr> {
+    pub(super) fn enum_value(&mut self, id: u32, text: &str, place: Place) -> Option<TypedExpr> {
         let declared = self.program.enums.get(id as usize)?;
         if declared.values.iter().any(|v| v == text) {
             return Some(const_expr(Value::Text(text.into()), Type::Enum(id), place));
@@ -332,212 +247,6 @@ impl Checker<'_, '_> {
         let message =
             format!("{} was expected here, found {}", self.type_name(wanted), self.type_name(&found.ty));
         self.report(&TB0301, found.place, message, format!("of type {}", self.type_name(&found.ty)));
-    }
-
-    fn path(
-        &mut self,
-        view: &View<'_>,
-        names: &[Name],
-        place: Place,
-        expected: Option<&Type>,
-    ) -> Option<TypedExpr> {
-        let (first, rest) = names.split_first()?;
-        if let (Some(Type::Enum(id)), true) = (expected, rest.is_empty()) {
-            let declared = self.program.enums.get(*id as usize)?;
-            let is_value = declared.values.contains(&first.text);
-            if is_value && view.knows(&first.text) {
-                let message =
-                    format!("`{}` is a value of enum `{}` and also a name here", first.text, declared.name);
-                self.report(&TB0211, place, message, "which one?").help =
-                    Some(format!("write \"{}\" for the enum's value", first.text));
-                return None;
-            }
-            if is_value || !view.knows(&first.text) {
-                return self.enum_value(*id, &first.text, place);
-            }
-        }
-        let mut key = path_key([first.text.as_str()].into_iter());
-        let mut at = match &view.root {
-            _ if view.bound.iter().any(|(n, _)| *n == first.text) => {
-                let depth = view.bound.iter().rev().position(|(n, _)| *n == first.text)?;
-                let ty = view.bound.iter().rev().nth(depth)?.1.clone();
-                let kind = TypedKind::Bound(u32::try_from(depth).ok()?);
-                TypedExpr { kind, ty, presence: Presence::Required, place: view.place(first.span) }
-            }
-            Root::Body { body, subject } => return self.body_path(view, body, *subject, names, place),
-            Root::Event(event) => match event.values.iter().position(|v| v.name == first.text) {
-                Some(value) => {
-                    let declared = event.values.get(value)?;
-                    let kind = TypedKind::EventValue(value);
-                    let presence = declared.presence;
-                    TypedExpr { kind, ty: declared.ty.clone(), presence, place: view.place(first.span) }
-                }
-                None => return self.unknown_name(view, first, Some(&event.name)),
-            },
-            Root::Value(ty) => {
-                let this = TypedExpr {
-                    kind: TypedKind::Bound(0),
-                    ty: ty.clone(),
-                    presence: Presence::Required,
-                    place,
-                };
-                self.access(view, this, first)?
-            }
-            Root::Nothing => return self.unknown_name(view, first, None),
-        };
-        if view.guarded.contains(&key) {
-            at.presence = Presence::Required;
-        }
-        for name in rest {
-            at = self.access(view, at, name)?;
-            key = path_key([key.as_str(), name.text.as_str()].into_iter());
-            if view.guarded.contains(&key) {
-                at.presence = Presence::Required;
-            }
-        }
-        Some(at)
-    }
-
-    fn unknown_name(&mut self, view: &View<'_>, name: &Name, event: Option<&str>) -> Option<TypedExpr> {
-        let message = match event {
-            Some(event) => format!("`{}` is no value of event `{event}`", name.text),
-            None => format!("`{}` names nothing here", name.text),
-        };
-        let diagnostic = Diagnostic::new(&TB0206, view.place(name.span), message, "unknown name")
-            .did_you_mean(&name.text, view.names());
-        self.push(diagnostic);
-        None
-    }
-
-    /// A path into a body: through its shape, then on into the value that stands there.
-    fn body_path(
-        &mut self,
-        view: &View<'_>,
-        body: &Shape,
-        subject: Option<(&str, &Shape)>,
-        names: &[Name],
-        place: Place,
-    ) -> Option<TypedExpr> {
-        let first = names.first()?;
-        let (root, mut shape, skip) = match subject {
-            Some((name, element)) if name == first.text => (PathRoot::Subject, element, 1),
-            _ => (PathRoot::Body, body, 0),
-        };
-        let (mut steps, mut lists, mut presence) = (Vec::new(), Vec::new(), Presence::Required);
-        let mut names_left = names.iter();
-        let mut key = String::new();
-        for _ in 0..skip {
-            key = first.text.clone();
-            names_left.next();
-        }
-        let mut leaf = if let Shape::Leaf(ty) = shape { Some(ty.clone()) } else { None };
-        while leaf.is_none() {
-            let Some(name) = names_left.next() else {
-                self.report(
-                    &TB0301,
-                    place,
-                    "this is an object of the body, not a value",
-                    "name one of its members",
-                );
-                return None;
-            };
-            let Some((below, own, through)) = shape.member(&name.text) else {
-                let message = format!("the body's shape has no `{}` here", name.text);
-                let code = if steps.is_empty() && skip == 0 { &TB0206 } else { &TB0203 };
-                let mut known = shape.member_names();
-                known.extend(subject.filter(|_| steps.is_empty()).map(|(n, _)| n));
-                let diagnostic = Diagnostic::new(code, view.place(name.span), message, "unknown")
-                    .did_you_mean(&name.text, known);
-                self.push(diagnostic);
-                return None;
-            };
-            key = if key.is_empty() {
-                name.text.clone()
-            } else {
-                path_key([key.as_str(), name.text.as_str()].into_iter())
-            };
-            // A guard on a path through a list speaks of the list, not of each element.
-            let in_list = through == Through::List || !lists.is_empty();
-            if view.guarded.contains(&key) && !in_list {
-                presence = Presence::Required;
-            } else if own == Presence::Optional {
-                presence = Presence::Optional;
-            }
-            if through == Through::List {
-                lists.push(u32::try_from(steps.len()).ok()?);
-            }
-            steps.push(name.text.clone());
-            shape = below;
-            leaf = if let Shape::Leaf(ty) = below { Some(ty.clone()) } else { None };
-        }
-        let ty = leaf?;
-        let ty = if lists.is_empty() { ty } else { Type::List(Box::new(ty)) };
-        let path = Path { root, steps, lists, ty: ty.clone(), presence };
-        let mut at = TypedExpr { kind: TypedKind::Path(path), ty, presence, place };
-        for name in names_left {
-            at = self.access(view, at, name)?;
-        }
-        Some(at)
-    }
-
-    /// `VALUE.NAME`: a part of a built-in type, a field of a record, or a fact.
-    fn access(&mut self, view: &View<'_>, of: TypedExpr, name: &Name) -> Option<TypedExpr> {
-        let place = Place { end: name.span.end, ..of.place };
-        let presence = of.presence;
-        let part = match (&of.ty, name.text.as_str()) {
-            (Type::Nvr, "name") => Some((Part::Name, Type::String, presence)),
-            (Type::Nvr | Type::Evr, "version") => Some((Part::Version, Type::String, presence)),
-            (Type::Nvr, "release") => Some((Part::Release, Type::String, presence)),
-            (Type::Evr, "release") => Some((Part::Release, Type::String, Presence::Optional)),
-            (Type::Nvr, "evr") => Some((Part::Evr, Type::Evr, presence)),
-            _ => None,
-        };
-        if let Some((part, ty, presence)) = part {
-            return Some(TypedExpr { kind: TypedKind::Part(Box::new(of), part), ty, presence, place });
-        }
-        if let Type::Record(id) = &of.ty
-            && let Some(record) = self.program.records.get(*id as usize)
-            && let Some(at) = record.fields.iter().position(|f| f.name == name.text)
-            && let Some(field) = record.fields.get(at)
-        {
-            let (ty, own) = (field.ty.clone(), field.presence);
-            let presence = if own == Presence::Optional { own } else { presence };
-            let at = u32::try_from(at).ok()?;
-            return Some(TypedExpr { kind: TypedKind::Field(Box::new(of), at), ty, presence, place });
-        }
-        let on = self.type_name(&of.ty);
-        if let Some((fact, key)) = self.facts.get(&(on.clone(), name.text.clone())) {
-            let declared = self.program.facts.get(*fact)?;
-            let own = declared.presence;
-            let presence = if own == Presence::Optional { own } else { presence };
-            let key = substitute(key, &of);
-            return Some(TypedExpr {
-                kind: TypedKind::Fact(*fact, Box::new(key)),
-                ty: declared.ty.clone(),
-                presence,
-                place,
-            });
-        }
-        let mut known: Vec<String> = match &of.ty {
-            Type::Nvr => ["name", "version", "release", "evr"].map(str::to_owned).to_vec(),
-            Type::Evr => ["version", "release"].map(str::to_owned).to_vec(),
-            Type::Record(id) => {
-                let fields =
-                    self.program.records.get(*id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
-                fields.iter().map(|f| f.name.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
-        known.extend(self.facts.keys().filter(|(ty, _)| *ty == on).map(|(_, fact)| fact.clone()));
-        let diagnostic = Diagnostic::new(
-            &TB0203,
-            view.place(name.span),
-            format!("{on} has no field `{}`", name.text),
-            "unknown field",
-        )
-        .did_you_mean(&name.text, known.iter().map(String::as_str));
-        self.push(diagnostic);
-        None
     }
 
     fn apply(
@@ -701,17 +410,4 @@ impl Checker<'_, '_> {
         };
         Some(TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place })
     }
-}
-
-/// A fact's key about one value: the value takes the place of the one bound in the declaration.
-fn substitute(key: &TypedExpr, of: &TypedExpr) -> TypedExpr {
-    let below = |e: &TypedExpr| Box::new(substitute(e, of));
-    let kind = match &key.kind {
-        TypedKind::Bound(0) => return of.clone(),
-        TypedKind::Part(a, part) => TypedKind::Part(below(a), *part),
-        TypedKind::Field(a, field) => TypedKind::Field(below(a), *field),
-        TypedKind::Fact(fact, a) => TypedKind::Fact(*fact, below(a)),
-        other => other.clone(),
-    };
-    TypedExpr { kind, ..key.clone() }
 }

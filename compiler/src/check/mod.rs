@@ -7,8 +7,10 @@
 mod declarations;
 mod events;
 mod expressions;
+mod paths;
 mod rules;
 mod shape;
+mod view;
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,8 @@ use taskbot_grammar::{self as tree, Call, Expr, ExprKind};
 use taskbot_graph::{Param, Place, Presence, Scope, TaskDef, Type, Value};
 
 use super::Checker;
-use super::expressions::{Root, View};
+use super::view::{Root, View};
+
 use crate::diagnostic::{
     Diagnostic, TB0201, TB0202, TB0207, TB0209, TB0303, TB0307, TB0401, TB0402, TB0403, TB0407,
 };

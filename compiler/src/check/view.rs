@@ -1,0 +1,92 @@
+//! What names may mean at a place, and which of them a guard has shown to be there.
+//!
+//! Comes in: an event's values, a body's shape, or one value, and the guards read so far. Goes out: whether a name is known.
+//! Guards are kept by the spelling of their path, so no name may stand for two things in one view.
+
+use taskbot_grammar::{Expr, ExprKind, Span};
+use taskbot_graph::{Place, Type};
+
+use super::shape::Shape;
+use crate::typed::TypedEvent;
+
+/// What names may mean at a place.
+pub(super) struct View<'v> {
+    pub(super) file: u32,
+    pub(super) root: Root<'v>,
+    /// Names bound by quantifiers, outermost first.
+    pub(super) bound: Vec<(String, Type)>,
+    /// Paths that a guard has shown to be there.
+    pub(super) guarded: Vec<String>,
+}
+
+/// Where a path's first name is looked up.
+pub(super) enum Root<'v> {
+    /// Constants only.
+    Nothing,
+    /// The values of an event.
+    Event(&'v TypedEvent),
+    /// A body, and the name and element of its list of subjects.
+    Body { body: &'v Shape, subject: Option<(&'v str, &'v Shape)> },
+    /// The parts of one value.
+    Value(Type),
+}
+
+impl<'v> View<'v> {
+    pub(super) fn new(file: u32, root: Root<'v>) -> Self {
+        Self { file, root, bound: Vec::new(), guarded: Vec::new() }
+    }
+
+    /// The same guards, where each subject can be read as well.
+    pub(super) fn with_subject<'b>(self, body: &'b Shape, subject: Option<(&'b str, &'b Shape)>) -> View<'b> {
+        View { file: self.file, root: Root::Body { body, subject }, bound: self.bound, guarded: self.guarded }
+    }
+
+    pub(super) fn place(&self, span: Span) -> Place {
+        Place { file: self.file, start: span.start, end: span.end }
+    }
+
+    /// From here on the paths that this condition guards are there.
+    pub(super) fn assume(&mut self, condition: &Expr) {
+        guards(condition, true, &mut self.guarded);
+    }
+
+    /// Names that a path can begin with.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.bound.iter().map(|(n, _)| n.as_str()).collect();
+        match &self.root {
+            Root::Nothing | Root::Value(_) => {}
+            Root::Event(event) => names.extend(event.values.iter().map(|v| v.name.as_str())),
+            Root::Body { body, subject } => {
+                names.extend(body.member_names());
+                names.extend(subject.iter().map(|(name, _)| *name));
+            }
+        }
+        names
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.names().contains(&name)
+    }
+}
+
+/// A path as one piece of text that no other path has.
+pub(super) fn path_key<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.collect::<Vec<_>>().join("\u{1f}")
+}
+
+/// The paths that are surely there when the condition has this truth.
+pub(super) fn guards(condition: &Expr, truth: bool, out: &mut Vec<String>) {
+    match (&condition.kind, truth) {
+        (ExprKind::Has(of), true) => {
+            if let ExprKind::Path(names) = &of.kind {
+                let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
+                out.extend((1..=names.len()).map(|n| path_key(names.iter().copied().take(n))));
+            }
+        }
+        (ExprKind::Not(of), _) => guards(of, !truth, out),
+        (ExprKind::And(parts), true) | (ExprKind::Or(parts), false) => {
+            parts.iter().for_each(|p| guards(p, truth, out))
+        }
+        _ => {}
+    }
+}
