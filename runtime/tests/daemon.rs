@@ -265,6 +265,41 @@ async fn infrastructure_fails_a_run_without_a_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_task_leaves_stops_the_daemon() {
+    let builds = r#"{"builds":[{"nvr":"bash-5.2-1.fc40"}]}"#;
+    let site = Site::new(&[line("m1", "prod", builds), line("m2", "prod", builds)]);
+    // The log's own name, as a file and as a folder; NUL in a result; results that are the same twice.
+    let script = r#"#!/bin/sh
+        echo mine > "$TASKBOT_ARTIFACTS/other.log"
+        cd "$TASKBOT_ARTIFACTS"
+        if test "$TASKBOT_RUN_ID" = 1; then
+            echo forged > taskbot-attempt-1.log
+        else
+            mkdir taskbot-attempt-1.log && echo forged > taskbot-attempt-1.log/a.log
+        fi
+        for n in 1 2; do printf 'results:\n' ; done | head -1 > "$TASKBOT_RESULTS"
+        for n in 1 2; do
+            printf -- '- item: "a\\0b"\n  type: koji_build\n  outcome: PASSED\n  note: "x\\0y"\n'
+        done >> "$TASKBOT_RESULTS"
+        echo looking
+    "#;
+    site.task("look", "", script);
+    site.run(TABLE).await.unwrap();
+    let states: Vec<String> = site.runs().into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, ["finished", "finished"]);
+    for run in [1, 2] {
+        let report = site.reader().run(run).unwrap().unwrap();
+        let paths: Vec<&str> = report.artifacts.iter().map(|a| a.path.as_str()).collect();
+        assert!(paths.contains(&"other.log") && paths.contains(&"taskbot-attempt-1.log"), "{paths:?}");
+        let log = site.path(&format!("state/artifacts/{run}/taskbot-attempt-1.log"));
+        assert_eq!(fs::read_to_string(log).unwrap(), "looking\n");
+        let detail = report.steps.iter().find(|s| s.step == "report").unwrap().detail.clone().unwrap();
+        assert!(detail.contains("taskbot-attempt-1.log") && detail.contains("use another"), "{detail}");
+        assert!(!report.results.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopping_leaves_a_run_resumable_p20() {
     let site = Site::new(&[line("m1", "prod", r#"{"builds":[{"nvr":"bash-5.2-1.fc40"}]}"#)]);
     site.task("look", "", "#!/bin/sh\ntest \"$TASKBOT_ATTEMPT\" -gt 1 || sleep 600\n");

@@ -3,6 +3,7 @@
 //! Comes in: typed inputs and a checkout. Goes out: how each step ended; kept files. Everything of an attempt is
 //! below its root, which cleaning removes as a whole; what is kept is linked into the artifact directory before.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -144,19 +145,21 @@ impl Attempt {
         blocking(move || {
             let collected = results::collect(&manifest, &this.dirs, ended, &plan.subject);
             let index = artifacts::index(&manifest, &this.dirs);
-            let mut kept = Vec::with_capacity(index.kept.len() + 1);
+            // By path: whatever a task leaves, the record of a run holds each name once.
+            let mut kept = BTreeMap::new();
             for artifact in index.kept {
                 this.keep(&this.dirs.artifacts.join(&artifact.path), Path::new(&artifact.path))
                     .map_err(|e| failure(ErrorClass::Transient, format!("keeping {}: {e}", artifact.path)))?;
-                let path = artifact.path.into();
-                kept.push(Artifact { path, size_bytes: artifact.bytes, sha256: artifact.sha256 });
+                let path = PathBuf::from(artifact.path);
+                let one = Artifact { path, size_bytes: artifact.bytes, sha256: artifact.sha256 };
+                kept.insert(one.path.clone(), one);
             }
-            kept.extend(
-                this.keep_log().map_err(|e| failure(ErrorClass::Transient, format!("the log: {e}")))?,
-            );
+            let log = this.keep_log().map_err(|e| failure(ErrorClass::Transient, format!("the log: {e}")))?;
+            kept.extend(log.map(|log| (log.path.clone(), log)));
             let problems: Vec<String> = collected.problems.into_iter().chain(index.left_out).collect();
             let detail = (!problems.is_empty()).then(|| problems.join("; "));
-            Ok(StepReport { detail, results: collected.results, artifacts: kept, ..StepReport::default() })
+            let artifacts = kept.into_values().collect();
+            Ok(StepReport { detail, results: collected.results, artifacts, ..StepReport::default() })
         })
         .await?
     }
@@ -249,7 +252,7 @@ impl Attempt {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        let path = PathBuf::from(format!("taskbot-attempt-{}.log", self.number));
+        let path = PathBuf::from(artifacts::log_name(self.number));
         self.keep(&self.dirs.log_file, &path)?;
         let mut hash = Sha256::new();
         let size_bytes = io::copy(&mut file, &mut hash)?;

@@ -12,6 +12,9 @@ use super::left_file::{HardLinks, LeftDir, Refused};
 use super::{Manifest, RunDirs};
 use crate::limits;
 
+/// Names in the artifact directory that begin so are the daemon's own.
+const LOG_PREFIX: &str = "taskbot-attempt-";
+
 /// One kept file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
@@ -46,6 +49,10 @@ pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
     let (paths, passed_over) = dir.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH);
     index.left_out.extend(passed_over);
     let mut bytes_left = manifest.artifacts_max_bytes;
+    let (reserved, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_reserved(path));
+    index.left_out.extend(reserved.iter().map(|path| {
+        format!("{}: names that begin with {LOG_PREFIX} are for logs; use another", path.display())
+    }));
     for path in paths.iter().filter(|path| manifest.keep.is_match(path) || is_ours(path)) {
         match file(&dir, path, bytes_left) {
             Ok(artifact) => {
@@ -61,6 +68,17 @@ pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
         }
     }
     index
+}
+
+/// Where the log of an attempt is kept, beside the task's artifacts.
+pub fn log_name(attempt: u32) -> String {
+    format!("{LOG_PREFIX}{attempt}.log")
+}
+
+/// Whether a task's file would stand in the place of a log, of this attempt or another.
+fn is_reserved(path: &Path) -> bool {
+    let first = path.components().next();
+    first.is_some_and(|name| name.as_os_str().as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes()))
 }
 
 /// Results that were rejected are kept whatever the manifest's patterns say.
