@@ -43,8 +43,15 @@ pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
 pub const STORE_JOBS_WAITING: usize = 256;
 /// Runs at once where the configuration says nothing.
 pub const RUNS_PARALLEL_DEFAULT: usize = 2;
-/// Questions that are put to fact providers at once.
-pub const FACT_QUESTIONS_PARALLEL: usize = 8;
+/// Calls of one fact's provider at once; other facts have their own.
+pub const FACT_CALLS_PARALLEL: usize = 8;
+/// Questions of one fact that are taken up together: the answers of a large update in a few transactions.
+pub const FACT_QUESTIONS_AT_ONCE: usize = 512;
+/// While answers come one by one, how long they are gathered before they are judged: a message is judged this often,
+/// not once for each of its answers.
+pub const FACT_GATHER: Duration = Duration::from_secs(2);
+/// Messages that wait for facts, read at once at the start.
+pub const PARKED_AT_ONCE: u32 = 32;
 /// How long an answer of a fact provider is used, where the configuration says nothing.
 pub const FACT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Shortest time that an answer is used: it must outlive the judging that asked for it.

@@ -1,6 +1,7 @@
 //! Admission's memory: what the store makes of arrivals.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use taskbot_graph::{Argument, FactKey, Parked, Reason, Refusal};
@@ -8,7 +9,7 @@ use taskbot_runtime::admission::{Arrival, Decision, Fate, WantedRun};
 use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::intake::Quarantine;
 use taskbot_runtime::message::{Message, MessageText};
-use taskbot_runtime::store::{Admitted, AdmittedAs, Durability, Reader, Store};
+use taskbot_runtime::store::{Admitted, AdmittedAs, Durability, QuestionEnd, Reader, Store, StoredAnswer};
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -28,6 +29,11 @@ impl Bench {
     async fn admit(&self, fate: Fate) -> Admitted {
         let arrival = Arrival { received_at: NOW, source: "bus".into(), fate };
         self.store.admit(vec![arrival]).await.unwrap().remove(0)
+    }
+
+    async fn answered(&self, key: FactKey, answer: StoredAnswer, expires_at: Timestamp) {
+        let end = QuestionEnd::Answered { answer, expires_at };
+        self.store.questions_ended(vec![(key, end)], NOW).await.unwrap();
     }
 
     fn reader(&self) -> Reader {
@@ -137,14 +143,15 @@ async fn parked_is_per_rule_and_goes_on_when_its_fact_is_known() {
     let admitted = bench.admit(judged("m", Decision { parked: vec![parked], ..first })).await;
     assert_eq!((admitted.new_runs.len(), admitted.parked), (1, 1));
     assert_eq!(bench.reader().status().unwrap().waiting_for[0].key, "a");
-    let waiting = bench.store.parked_decisions(Some(key.clone())).await.unwrap();
+    let waiting: Vec<i64> =
+        bench.store.parked_on(BTreeSet::from([key.clone()])).await.unwrap().into_iter().collect();
     assert_eq!(waiting.len(), 1);
-    bench.store.answered(key.clone(), Some("C".into()), NOW, NOW).await.unwrap();
+    bench.answered(key.clone(), Some("C".into()), NOW).await;
     let decided = decision(vec![run(&["a", "b"])]);
-    let admitted = bench.store.redecide(waiting[0].message, decided, NOW).await.unwrap();
+    let admitted = bench.store.redecide(waiting[0], decided, NOW).await.unwrap();
     assert_eq!((admitted.new_runs.len(), admitted.merged_runs), (0, 1), "the same run, one reason more");
     assert_eq!(bench.reader().runs(10).unwrap()[0].rules, ["a", "b"]);
-    assert_eq!(bench.store.parked_decisions(None).await.unwrap(), []);
+    assert!(bench.store.parked_after(0).await.unwrap().is_empty());
     assert_eq!(bench.reader().status().unwrap().waiting_for.len(), 0);
 }
 
@@ -153,7 +160,7 @@ async fn an_answer_is_used_until_its_lifetime_ends() {
     let bench = Bench::new().await;
     let key = FactKey { fact: "nvr.lang".into(), key: "a".into() };
     let later = NOW.after(std::time::Duration::from_secs(60));
-    bench.store.answered(key.clone(), None, NOW, later).await.unwrap();
+    bench.answered(key.clone(), None, later).await;
     assert_eq!(bench.store.answers(vec![key.clone()], NOW).await.unwrap().get(&key), Some(&None));
     assert!(bench.store.answers(vec![key], later).await.unwrap().is_empty());
 }

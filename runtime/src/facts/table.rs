@@ -1,7 +1,7 @@
 //! The provider that looks into a file.
 //!
-//! Comes in: a TOML or JSON file, fact -> key -> value, read anew for each question so that an edit counts at once.
-//! Goes out: the value, or "no such key". It never writes the file; one that cannot be read is a failure, not an
+//! Comes in: a TOML or JSON file, fact -> key -> value, read anew for each group of questions so that an edit counts at
+//! once. Goes out: the values, or "no such key". It never writes the file; one that cannot be read is a failure, not an
 //! absent key.
 //!
 //! ```toml
@@ -16,17 +16,29 @@ use taskbot_graph::FactKey;
 use super::ProviderError;
 use crate::store::StoredAnswer;
 
-pub(super) fn ask(path: &Path, key: &FactKey) -> Result<StoredAnswer, ProviderError> {
+/// The answers to some keys of one fact, in the same order.
+pub(super) fn ask(path: &Path, keys: &[FactKey]) -> Vec<Result<StoredAnswer, ProviderError>> {
     let failed = |what: String| ProviderError::transient(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-    let json = path.extension().is_some_and(|extension| extension == "json");
-    let table: serde_json::Value = if json {
-        serde_json::from_str(&text).map_err(|e| failed(e.to_string()))?
+    match read(path) {
+        Ok(table) => keys
+            .iter()
+            .map(|key| {
+                let fact =
+                    table.get(&key.fact).ok_or_else(|| failed(format!("has no table \"{}\"", key.fact)))?;
+                Ok(fact.get(&key.key).filter(|value| !value.is_null()).cloned())
+            })
+            .collect(),
+        Err(what) => keys.iter().map(|_| Err(failed(what.clone()))).collect(),
+    }
+}
+
+fn read(path: &Path) -> Result<serde_json::Value, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        serde_json::from_str(&text).map_err(|e| e.to_string())
     } else {
-        toml::from_str(&text).map_err(|e| failed(e.message().to_owned()))?
-    };
-    let fact = table.get(&key.fact).ok_or_else(|| failed(format!("has no table \"{}\"", key.fact)))?;
-    Ok(fact.get(&key.key).filter(|value| !value.is_null()).cloned())
+        toml::from_str(&text).map_err(|e| e.message().to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -35,6 +47,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn ask(path: &Path, key: &FactKey) -> Result<StoredAnswer, ProviderError> {
+        super::ask(path, std::slice::from_ref(key)).pop().unwrap()
+    }
 
     fn key(fact: &str, key: &str) -> FactKey {
         FactKey { fact: fact.into(), key: key.into() }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use taskbot_graph::{Happening, Note, Parked, Refusal};
+use taskbot_graph::{Happening, Note, Refusal};
 
 use super::facts;
 use super::log::{self, Level};
@@ -213,15 +213,7 @@ fn decided(c: &Connection, message: &Known<'_>, decision: &Decision) -> rusqlite
             (_, Novelty::Known) => admitted.merged_runs += 1,
         }
     }
-    // Also what an older rule set parked, if this is judged by another one.
-    c.prepare_cached("DELETE FROM parked WHERE decision IN (SELECT id FROM decisions WHERE message = ?1)")?
-        .execute([message.row])?;
-    for parked in &decision.parked {
-        park(c, row, parked, message.at)?;
-    }
-    for undecided in &decision.undecided {
-        facts::give_up(c, row, undecided, message.at, message.message_id)?;
-    }
+    facts::repark(c, message.row, row, decision, message.at, message.message_id)?;
     admitted.parked = decision.parked.len();
     for refusal in &decision.refused {
         set_aside_unjudged(c, message, refusal)?;
@@ -344,17 +336,6 @@ pub(super) fn subject(subject: Option<usize>) -> i64 {
     subject.and_then(|s| i64::try_from(s).ok()).unwrap_or(-1)
 }
 
-fn park(c: &Connection, decision: i64, parked: &Parked, at: Timestamp) -> rusqlite::Result<()> {
-    facts::insert_parked(c, decision, parked, "parked")?;
-    for need in &parked.needs {
-        c.prepare_cached(
-            "INSERT OR IGNORE INTO questions (fact, key, asked_at, next_at) VALUES (?1, ?2, ?3, ?3)",
-        )?
-        .execute(params![need.fact, need.key, at.millis()])?;
-    }
-    Ok(())
-}
-
 fn set_aside_unreadable(c: &Connection, source: &str, q: &Quarantine, at: Timestamp) -> rusqlite::Result<()> {
     log::count(c, "unreadable", 1)?;
     let times: i64 = c
@@ -383,19 +364,22 @@ fn set_aside_unreadable(c: &Connection, source: &str, q: &Quarantine, at: Timest
     Ok(())
 }
 
+/// Counted and told of once, however often the message is judged.
 fn set_aside_unjudged(c: &Connection, message: &Known<'_>, refusal: &Refusal) -> rusqlite::Result<()> {
+    let new = c
+        .prepare_cached(
+            "INSERT INTO quarantine (message, source, topic, event, rule, reason, length_bytes, first_at, last_at)
+             SELECT id, source, topic, ?2, ?3, ?4, length(body), ?5, ?5 FROM messages WHERE id = ?1
+             ON CONFLICT (message, event, coalesce(rule, ''), reason) WHERE message IS NOT NULL DO NOTHING",
+        )?
+        .execute(params![message.row, refusal.event, refusal.rule, refusal.reason, message.at.millis()])?;
+    if new == 0 {
+        return Ok(());
+    }
     log::count(c, "refused", 1)?;
     let text = match &refusal.rule {
         Some(rule) => format!("{} for rule {rule}: {}", refusal.event, refusal.reason),
         None => format!("{}: {}", refusal.event, refusal.reason),
     };
-    log::log(c, message.at, Level::Warn, None, Some(message.message_id), &text)?;
-    c.prepare_cached(
-        "INSERT INTO quarantine (message, source, topic, event, rule, reason, length_bytes, first_at, last_at)
-         SELECT id, source, topic, ?2, ?3, ?4, length(body), ?5, ?5 FROM messages WHERE id = ?1
-         ON CONFLICT (message, event, coalesce(rule, ''), reason) WHERE message IS NOT NULL
-         DO UPDATE SET last_at = excluded.last_at",
-    )?
-    .execute(params![message.row, refusal.event, refusal.rule, refusal.reason, message.at.millis()])
-    .map(drop)
+    log::log(c, message.at, Level::Warn, None, Some(message.message_id), &text)
 }

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use admit::{Admitted, AdmittedAs, NewRun};
 pub use error::StoreError;
-pub use facts::{ParkedDecision, Question, StoredAnswer};
+pub use facts::{ParkedDecision, Question, QuestionEnd, StoredAnswer};
 pub use log::Level;
 pub use outbox::{NextParcel, Parcel};
 pub use read::{
