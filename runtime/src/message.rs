@@ -27,9 +27,12 @@ impl MessageText {
 impl fmt::Display for MessageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            let bidi =
-                matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if c.is_control() || bidi {
+            // Marks of direction, and the separators of lines and paragraphs beside the control characters.
+            let misleading = matches!(
+                c,
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            );
+            if c.is_control() || misleading {
                 write!(f, "{}", c.escape_unicode())?;
             } else {
                 write!(f, "{c}")?;
@@ -58,4 +61,17 @@ pub struct Message {
     pub sent_at: Option<SystemTime>,
     /// Name of the configured source that delivered it.
     pub source: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_misleads_a_reader_is_escaped() {
+        for c in ['\n', '\u{1b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}'] {
+            assert_eq!(MessageText::new(c).to_string(), c.escape_unicode().to_string());
+        }
+        assert_eq!(MessageText::new("zażółć ‐ ok").to_string(), "zażółć ‐ ok");
+    }
 }
