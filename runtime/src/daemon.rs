@@ -172,10 +172,13 @@ pub async fn run(
     let pipeline = async { tokio::try_join!(supply, inbox, facts, runs, sinks).map(drop) };
 
     let steering = steer::serve(house.wheel(reload, cancel), control);
-    tokio::select! {
-        ended = pipeline => ended?,
-        failed = steering => return Err(failed),
-    }
+    let ended = tokio::select! {
+        ended = pipeline => ended,
+        failed = steering => Err(failed),
+    };
+    let closed = house.store.close().await;
+    ended?;
+    closed?;
     house.summary()
 }
 

@@ -113,7 +113,7 @@ fn finished(
         // A run's task neither panics nor is aborted; if it did, its run would stay open without a driver.
         Err(error) => {
             tracing::error!(%error, "a run's driver ended abnormally");
-            Err(StoreError::Stopped)
+            Err(StoreError::Stopped { cause: format!("a run's driver ended abnormally: {error}") })
         }
     }
 }

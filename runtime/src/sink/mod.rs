@@ -115,7 +115,7 @@ impl<E: Effects> Outbox<E> {
             Ok::<_, StoreError>(report.map_or(Ok(()), |report| deliver(&sink, &report)))
         })
         .await
-        .map_err(|_| StoreError::Stopped)??;
+        .map_err(|e| StoreError::Stopped { cause: format!("a sink ended abnormally: {e}") })??;
         let now = self.effects.now();
         match delivered {
             Ok(()) => self.store.delivered(parcel, now).await,

@@ -25,15 +25,52 @@ pub enum StoreError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// Reading or writing failed: disk full, I/O error, damaged file.
+    /// Reading or writing failed.
     Database {
+        /// Where the fault lies.
+        fault: Fault,
         /// What was being done.
         doing: &'static str,
         /// SQLite's own words.
         cause: String,
     },
     /// The store stopped after an earlier error.
-    Stopped,
+    Stopped {
+        /// The first error, which stopped it.
+        cause: String,
+    },
+}
+
+/// Where the fault of a database error lies, which decides whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// With the machine: disk full, I/O error, damaged file.
+    Machine,
+    /// With taskbot: a violated constraint, a wrong statement.
+    Taskbot,
+}
+
+impl Fault {
+    fn of(error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match error.sqlite_error_code() {
+            Some(
+                Code::DiskFull
+                | Code::SystemIoFailure
+                | Code::DatabaseCorrupt
+                | Code::NotADatabase
+                | Code::CannotOpen
+                | Code::ReadOnly
+                | Code::PermissionDenied
+                | Code::DatabaseBusy
+                | Code::DatabaseLocked
+                | Code::FileLockingProtocolFailed
+                | Code::NoLargeFileSupport
+                | Code::OutOfMemory,
+            ) => Self::Machine,
+            _ => Self::Taskbot,
+        }
+    }
 }
 
 impl StoreError {
@@ -43,7 +80,12 @@ impl StoreError {
     }
 
     pub(super) fn database(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |cause| Self::Database { doing, cause: cause.to_string() }
+        move |cause| Self::Database { fault: Fault::of(&cause), doing, cause: cause.to_string() }
+    }
+
+    /// Of the files around the database.
+    pub(super) fn machine(doing: &'static str, cause: impl fmt::Display) -> Self {
+        Self::Database { fault: Fault::Machine, doing, cause: cause.to_string() }
     }
 }
 
@@ -61,11 +103,14 @@ impl fmt::Display for StoreError {
             Self::Missing { path } => {
                 write!(f, "no store at {}: start `taskbot run` first, or check `state_dir`", path.display())
             }
-            Self::Database { doing, cause } => write!(
-                f,
-                "the store failed while {doing}: {cause}; check the disk, then start taskbot again: it resumes"
-            ),
-            Self::Stopped => write!(f, "the store has stopped after an earlier error"),
+            Self::Database { fault, doing, cause } => {
+                let todo = match fault {
+                    Fault::Machine => "check the disk, then start taskbot again: it resumes",
+                    Fault::Taskbot => "this is a mistake of taskbot: please report it with this text",
+                };
+                write!(f, "the store failed while {doing}: {cause}; {todo}")
+            }
+            Self::Stopped { cause } => write!(f, "the store has stopped: {cause}"),
         }
     }
 }

@@ -57,7 +57,7 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
 /// A complete copy beside the database; one of an earlier, failed migration is replaced.
 fn copy(connection: &Connection, path: &Path, format: i64) -> Result<(), StoreError> {
     let copy = path.with_extension(format!("format-{format}.db"));
-    let failed = |cause: String| StoreError::Database { doing: "copying itself before a migration", cause };
+    let failed = |cause: String| StoreError::machine("copying itself before a migration", cause);
     if copy.exists() {
         std::fs::remove_file(&copy).map_err(|e| failed(e.to_string()))?;
     }

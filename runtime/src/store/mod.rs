@@ -18,12 +18,13 @@ mod read;
 mod runs;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 pub use admit::{Admitted, AdmittedAs, NewRun};
-pub use error::StoreError;
+pub use error::{Fault, StoreError};
 pub use facts::{ParkedDecision, Question, QuestionEnd, StoredAnswer};
 pub use log::Level;
 pub use outbox::{NextParcel, Parcel};
@@ -47,17 +48,26 @@ pub enum Durability {
     ProcessOnly,
 }
 
-/// A handle on the writer thread; clones share it. The thread ends with the last handle.
+/// A handle on the writer thread; clones share it. The thread ends with the last handle, or when it is closed.
 #[derive(Clone, Debug)]
 pub struct Store {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Order>,
+    /// Why the writer ended.
+    end: Arc<OnceLock<String>>,
+}
+
+/// What the writer is told.
+enum Order {
+    Work(Job),
+    /// Close the database, then say so.
+    Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// Work on the open transaction; what it returns tells the caller once the commit has succeeded or failed.
 type Job = Box<dyn FnOnce(&Connection) -> Worked + Send>;
 
 struct Worked {
-    failed: bool,
+    failed: Option<StoreError>,
     tell: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
 }
 
@@ -68,12 +78,29 @@ impl Store {
         let path = state_dir.join(FILE);
         let connection = connect(&path, durability)?;
         migrate::migrate(&connection, &path, migrate::MIGRATIONS)?;
+        let end = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(limits::STORE_JOBS_WAITING);
         std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_all(connection, waiting))
-            .map_err(|e| StoreError::Database { doing: "starting its thread", cause: e.to_string() })?;
-        Ok(Self { jobs })
+            .spawn({
+                let end = Arc::clone(&end);
+                move || write_all(connection, waiting, &end)
+            })
+            .map_err(|e| StoreError::machine("starting its thread", e))?;
+        Ok(Self { jobs, end })
+    }
+
+    /// Ends the writer when all that was asked before is done, so that the database is complete in its one file. The
+    /// other handles get errors from then on.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (tell, told) = oneshot::channel();
+        self.jobs.send(Order::Close(tell)).await.map_err(|_| self.stopped())?;
+        told.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    fn stopped(&self) -> StoreError {
+        let cause = self.end.get().map_or("its thread is gone", String::as_str);
+        StoreError::Stopped { cause: cause.to_owned() }
     }
 
     /// Runs `work` in the writer's transaction and waits for the commit.
@@ -86,15 +113,15 @@ impl Store {
         let job: Job = Box::new(move |connection| {
             let outcome = work(connection).map_err(StoreError::database(doing));
             Worked {
-                failed: outcome.is_err(),
+                failed: outcome.as_ref().err().cloned(),
                 tell: Box::new(move |committed| {
                     // The work's own error says more than the rollback that it caused.
                     let _ = tell.send(outcome.and_then(|value| committed.map(|()| value)));
                 }),
             }
         });
-        self.jobs.send(job).await.map_err(|_| StoreError::Stopped)?;
-        told.await.unwrap_or(Err(StoreError::Stopped))
+        self.jobs.send(Order::Work(job)).await.map_err(|_| self.stopped())?;
+        told.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 }
 
@@ -131,30 +158,53 @@ fn connect(path: &PathBuf, durability: Durability) -> Result<Connection, StoreEr
 }
 
 /// The writer thread: takes what waits, commits it together, tells everyone. Ends at the first error.
-fn write_all(mut connection: Connection, mut waiting: mpsc::Receiver<Job>) {
+fn write_all(mut connection: Connection, mut waiting: mpsc::Receiver<Order>, end: &OnceLock<String>) {
     while let Some(first) = waiting.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < limits::GROUP_COMMIT_MESSAGES
-            && let Ok(job) = waiting.try_recv()
-        {
-            batch.push(job);
+        let mut batch = Vec::new();
+        let mut close = None;
+        let mut next = Some(first);
+        while let Some(order) = next {
+            match order {
+                Order::Work(job) => batch.push(job),
+                Order::Close(tell) => close = Some(tell),
+            }
+            let full = batch.len() >= limits::GROUP_COMMIT_MESSAGES || close.is_some();
+            next = if full { None } else { waiting.try_recv().ok() };
         }
-        if let Err(error) = commit(&mut connection, batch) {
+        if let Err(error) = commit(&mut connection, batch, end) {
             tracing::error!(%error, "the store stops");
+            return;
+        }
+        if let Some(tell) = close {
+            let _ = end.set("it was closed, since taskbot ends".into());
+            let _ = tell.send(checkpoint(connection));
             return;
         }
     }
 }
 
-fn commit(connection: &mut Connection, batch: Vec<Job>) -> Result<(), StoreError> {
+/// Brings all that is in the write-ahead log into the database's one file.
+fn checkpoint(connection: Connection) -> Result<(), StoreError> {
+    let failed = || StoreError::database("closing the database");
+    // It returns a row; that readers are in its way is no error.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed())?;
+    connection.close().map_err(|(_, error)| failed()(error))
+}
+
+fn commit(connection: &mut Connection, batch: Vec<Job>, end: &OnceLock<String>) -> Result<(), StoreError> {
     let mut worked = Vec::with_capacity(batch.len());
     let outcome = match connection.transaction() {
         Ok(transaction) => work(&transaction, batch, &mut worked)
             .and_then(|()| transaction.commit().map_err(StoreError::database("committing"))),
         Err(error) => Err(StoreError::database("beginning a transaction")(error)),
     };
+    if let Err(error) = &outcome {
+        // Before anyone is told, so that nobody finds the writer gone without its cause.
+        let _ = end.set(error.to_string());
+    }
+    let told = outcome.clone().map_err(|error| StoreError::Stopped { cause: error.to_string() });
     for one in worked {
-        (one.tell)(outcome.clone());
+        (one.tell)(told.clone());
     }
     outcome
 }
@@ -162,10 +212,10 @@ fn commit(connection: &mut Connection, batch: Vec<Job>) -> Result<(), StoreError
 fn work(transaction: &Transaction<'_>, batch: Vec<Job>, worked: &mut Vec<Worked>) -> Result<(), StoreError> {
     for job in batch {
         let one = job(transaction);
-        let failed = one.failed;
+        let failed = one.failed.clone();
         worked.push(one);
-        if failed {
-            return Err(StoreError::Stopped);
+        if let Some(error) = failed {
+            return Err(error);
         }
     }
     Ok(())
@@ -183,10 +233,27 @@ mod tests {
         store.count("before", 1).await.unwrap();
         let broken = store.write("trying", |c| c.execute("INSERT INTO nowhere VALUES (1)", [])).await;
         assert!(matches!(broken, Err(StoreError::Database { doing: "trying", .. })), "{broken:?}");
-        assert!(matches!(store.count("after", 1).await, Err(StoreError::Stopped)));
+        assert!(broken.unwrap_err().to_string().contains("mistake of taskbot"));
+        let after = store.count("after", 1).await.unwrap_err().to_string();
+        assert!(after.contains("has stopped") && after.contains("no such table: nowhere"), "{after}");
         drop(store);
         let counters = Reader::open(dir.path()).unwrap().status().unwrap().counters;
         assert_eq!(counters.get("before"), Some(&1));
         assert_eq!(counters.get("after"), None);
+    }
+
+    #[tokio::test]
+    async fn a_closed_database_is_complete_in_its_one_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Durability::Full).unwrap();
+        store.count("kept", 7).await.unwrap();
+        store.close().await.unwrap();
+        assert!(!dir.path().join("taskbot.db-wal").exists());
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(dir.path().join(FILE), copy.path().join(FILE)).unwrap();
+        let counters = Reader::open(copy.path()).unwrap().status().unwrap().counters;
+        assert_eq!(counters.get("kept"), Some(&7));
+        let late = store.count("late", 1).await.unwrap_err().to_string();
+        assert!(late.contains("closed"), "{late}");
     }
 }
