@@ -52,20 +52,19 @@ pub async fn drive<E: Effects>(
             }
         }
         input = match ended {
-            Some(Some(input)) => input,
-            // The daemon stops, or the machine has nothing to do: leave it as recorded.
-            Some(None) | None => return Ok(progress),
+            Some(input) => input,
+            // The machine has nothing to do: leave it as recorded.
+            None => return Ok(progress),
         };
     }
 }
 
-/// None: the daemon stops.
-async fn perform<E: Effects>(effects: &E, order: &crate::effect::StepOrder, stops: &Stops) -> Option<Input> {
+async fn perform<E: Effects>(effects: &E, order: &crate::effect::StepOrder, stops: &Stops) -> Input {
     // Cleaning is not cancelled by cancelling the run: it is what cancelling leads to.
     let cleaning = order.step == super::Step::CleanUp;
     let cancel = if cleaning { stops.daemon.child_token() } else { stops.run.child_token() };
     if stops.daemon.is_cancelled() {
-        return None;
+        return Input::Stopped;
     }
     let performing = effects.perform(order.clone(), &cancel);
     tokio::pin!(performing);
@@ -77,11 +76,11 @@ async fn perform<E: Effects>(effects: &E, order: &crate::effect::StepOrder, stop
         }
     };
     match performed {
-        Performed::Done(report) => Some(Input::Done(report)),
+        Performed::Done(report) => Input::Done(report),
         // A command that was killed because the daemon stops has not failed.
-        Performed::Failed(_) if stops.daemon.is_cancelled() => None,
-        Performed::Failed(failure) => Some(Input::Failed(failure)),
-        Performed::Interrupted if stops.daemon.is_cancelled() => None,
-        Performed::Interrupted => Some(Input::Cancelled),
+        Performed::Failed(_) if stops.daemon.is_cancelled() => Input::Stopped,
+        Performed::Failed(failure) => Input::Failed(failure),
+        Performed::Interrupted if stops.daemon.is_cancelled() => Input::Stopped,
+        Performed::Interrupted => Input::Cancelled,
     }
 }

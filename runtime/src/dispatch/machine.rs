@@ -25,7 +25,9 @@ pub struct Progress {
     pub attempt: u32,
     /// Attempts that the surroundings failed.
     pub failures: u32,
-    /// How many of those are allowed before the run is given up.
+    /// Attempts that an orderly stop of the daemon cut off.
+    pub stops: u32,
+    /// How many failures are allowed before the run is given up.
     pub retries: u32,
     /// How the task's command ended, once it did.
     pub ended: Option<Ended>,
@@ -45,6 +47,7 @@ impl Progress {
             step: None,
             attempt: 1,
             failures: 0,
+            stops: 0,
             retries: limits::INFRASTRUCTURE_RETRIES_DEFAULT,
             ended: None,
             ending: None,
@@ -97,6 +100,8 @@ pub enum Input {
     Failed(Failure),
     /// Somebody cancelled the run; the step under way was ended.
     Cancelled,
+    /// The daemon is told to stop; the step under way was ended.
+    Stopped,
 }
 
 /// One end of a step, for the record.
@@ -158,6 +163,7 @@ pub fn step(progress: Progress, input: Input, at: Timestamp, roll: u64) -> (Prog
             };
             start(next, Step::CleanUp, end, at)
         }
+        Input::Stopped => stopped(progress, at),
         Input::Cancelled => {
             let end = progress.step.map(|step| (attempt, step, StepEnd::Interrupted));
             // Results that are recorded stay: a cancellation after `report` comes too late.
@@ -180,7 +186,8 @@ fn begin(progress: Progress, at: Timestamp) -> (Progress, Vec<Effect>) {
         // Both can be done again: report overwrites what it kept, cleaning removes what is left.
         Some(step @ (Step::Report | Step::CleanUp)) => start(progress, step, None, at),
         Some(cut_off) => {
-            let again = attempt.saturating_sub(progress.failures) <= limits::RUN_RESTARTS;
+            let crashes = attempt.saturating_sub(progress.failures).saturating_sub(progress.stops);
+            let again = crashes <= limits::RUN_RESTARTS;
             let next = Progress {
                 ending: Some(if again { Ending::Restart } else { Ending::GiveUp }),
                 note: Some(format!("taskbot stopped during the step {cut_off}")),
@@ -189,6 +196,17 @@ fn begin(progress: Progress, at: Timestamp) -> (Progress, Vec<Effect>) {
             start(next, Step::CleanUp, Some((attempt, cut_off, StepEnd::Interrupted)), at)
         }
     }
+}
+
+/// Leaves the run where it is, for the next start; an attempt that this costs is not counted as a crash.
+fn stopped(progress: Progress, at: Timestamp) -> (Progress, Vec<Effect>) {
+    let cut_off = progress.step.is_some_and(|step| !matches!(step, Step::Report | Step::CleanUp));
+    if !cut_off {
+        return (progress, vec![Effect::Release]);
+    }
+    let next = Progress { stops: progress.stops.saturating_add(1), ..progress };
+    let record = Transition { progress: next.clone(), ended: None, started: None, not_before: at, at };
+    (next, vec![Effect::Record(Box::new(record)), Effect::Release])
 }
 
 fn done(progress: Progress, report: StepReport, at: Timestamp, roll: u64) -> (Progress, Vec<Effect>) {
@@ -418,6 +436,24 @@ mod tests {
             assert!(progress.attempt < 100, "never given up");
         }
         assert_eq!(progress.state, RunState::InfrastructureError);
+    }
+
+    #[test]
+    fn no_number_of_orderly_stops_gives_a_run_up() {
+        let mut progress = Progress::new();
+        for stops in 1..100 {
+            progress = Progress { state: RunState::Running, step: Some(Step::Run), ..progress };
+            (progress, _) = step(progress, Input::Stopped, NOW, 0);
+            assert_eq!((progress.state, progress.stops), (RunState::Running, stops), "as it was");
+            (progress, _) = step(progress, Input::Begin, NOW, 0);
+            (progress, _) = step(progress, fine(), NOW, 0);
+            assert_eq!(progress.state, RunState::Queued);
+        }
+        for unharmed in [Step::Report, Step::CleanUp] {
+            let before = Progress { step: Some(unharmed), ..Progress::new() };
+            let (after, effects) = step(before.clone(), Input::Stopped, NOW, 0);
+            assert_eq!((after, effects), (before, vec![Effect::Release]), "resumed within its attempt");
+        }
     }
 
     #[test]

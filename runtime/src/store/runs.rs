@@ -51,7 +51,7 @@ impl Store {
             let mut due = Vec::new();
             let mut query = c.prepare_cached(
                 "SELECT id, run_key, task, repository, reference, arguments, commit_id, state, step, attempt, failures,
-                     retries, ended, ending, note
+                     retries, ended, ending, note, stops
                  FROM runs WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error') AND not_before <= ?1
                  ORDER BY not_before, id",
             )?;
@@ -163,7 +163,7 @@ fn update_run(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::
     let progress = &transition.progress;
     c.prepare_cached(
         "UPDATE runs SET state = ?2, step = ?3, attempt = ?4, failures = ?5, retries = ?6, ended = ?7, ending = ?8,
-             commit_id = ?9, note = ?10, not_before = ?11, changed_at = ?12
+             commit_id = ?9, note = ?10, not_before = ?11, changed_at = ?12, stops = ?13
          WHERE id = ?1",
     )?
     .execute(params![
@@ -178,7 +178,8 @@ fn update_run(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::
         progress.commit,
         progress.note,
         transition.not_before.millis(),
-        transition.at.millis()
+        transition.at.millis(),
+        progress.stops
     ])
     .map(drop)
 }
@@ -242,6 +243,7 @@ fn open_run(row: &Row<'_>, id: RunId) -> rusqlite::Result<OpenRun> {
         ended: row.get::<_, Option<String>>(12)?.and_then(|text| parse_ended(&text)),
         ending: optional_name(row, 13)?,
         note: row.get(14)?,
+        stops: row.get(15)?,
     };
     let mut order = StepOrder {
         run: id,
