@@ -209,12 +209,18 @@ fn directory_name() -> String {
 /// `"90s"`, `"5m"`, `"1h 30m"`, `"24h"`.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse::<jiff::SignedDuration>()
+    let duration = text
+        .parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| {
             serde::de::Error::custom(format!("'{text}' is no duration; write `90s`, `5m` or `24h`"))
-        })
+        })?;
+    if duration > limits::CONFIG_DURATION_MAX {
+        let hours = limits::CONFIG_DURATION_MAX.as_secs() / 3600;
+        return Err(serde::de::Error::custom(format!("'{text}' is too long; the longest is {hours}h")));
+    }
+    Ok(duration)
 }
 
 /// What is wrong with a configuration.
@@ -281,8 +287,8 @@ impl Config {
         if !(1..=limits::MESSAGE_BYTES_MAX).contains(&self.limits.message_bytes) {
             return Err(format!("limits.message_bytes must be from 1 to {}", limits::MESSAGE_BYTES_MAX));
         }
-        if self.executor.parallel == 0 {
-            return Err("executor.parallel must be at least 1".into());
+        if !(1..=limits::RUNS_PARALLEL_MAX).contains(&self.executor.parallel) {
+            return Err(format!("executor.parallel must be from 1 to {}", limits::RUNS_PARALLEL_MAX));
         }
         for (name, fact) in &self.facts {
             match (&fact.table, fact.command.as_deref()) {
@@ -398,6 +404,8 @@ mod tests {
         for (text, expected) in [
             ("[limits]\nmessage_bytes = 99999999", "limits.message_bytes"),
             ("[executor]\nparallel = 0", "executor.parallel"),
+            ("[executor]\nparallel = 1000000", "from 1 to 256"),
+            ("[facts.\"nvr.lang\"]\ntable = \"x\"\ntimeout = \"2000000000h\"", "is too long"),
             ("[topics]\naccept = [\"org..x\"]", "topics.accept"),
             ("[facts.\"nvr.lang\"]\nlifetime = \"1h\"", "either `table` or `command`"),
             ("[facts.\"nvr.lang\"]\ncommand = []", "names no program"),

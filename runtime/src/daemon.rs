@@ -212,7 +212,12 @@ impl House {
     async fn open(config: Config, reload: &Reload, options: &Options) -> Result<Self, DaemonError> {
         let generation = Generation::load(&compile(Arc::clone(reload)).await.map_err(DaemonError::Rules)?)
             .map_err(DaemonError::Artifact)?;
-        Lock::read(&config.lock).map_err(DaemonError::Lock)?;
+        let tasks = generation.graph.tasks.iter().map(|t| (t.name.as_str(), t.repository.as_str()));
+        Lock::read(&config.lock)
+            .and_then(|lock| {
+                lock.check(tasks).map_err(|message| LockError { path: config.lock.clone(), message })
+            })
+            .map_err(DaemonError::Lock)?;
         let layers = executor::layers();
         layers.check(&config.executor.require).map_err(DaemonError::Layers)?;
         tracing::info!(%layers, "tasks run behind these layers of isolation");
@@ -279,6 +284,12 @@ impl House {
             tracing::warn!(
                 fact,
                 "no provider is configured; what asks for it stays undecided: add [facts.\"{fact}\"]"
+            );
+        }
+        for fact in providers.unread(&self.generation.borrow()) {
+            tracing::warn!(
+                fact,
+                "no rule reads the fact that [facts.\"{fact}\"] provides: check its spelling"
             );
         }
         Asking {

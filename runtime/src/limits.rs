@@ -32,7 +32,7 @@ pub const COMMAND_STDIN_BYTES: usize = 32 << 10;
 pub const TOPIC_BYTES: usize = 1000;
 /// Longest reason that is kept for a quarantined message: a few lines.
 pub const REASON_CHARS: usize = 300;
-/// Attempts that a stopping or crashing daemon may cut off before the run is given up: it may be the run that crashes
+/// Attempts that a crashing daemon may cut off before the run is given up: it may be the run that crashes
 /// it.
 pub const RUN_RESTARTS: u32 = 10;
 /// Wait before the second attempt of anything; doubled with each further one.
@@ -43,6 +43,10 @@ pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
 pub const STORE_JOBS_WAITING: usize = 256;
 /// Runs at once where the configuration says nothing.
 pub const RUNS_PARALLEL_DEFAULT: usize = 2;
+/// Most runs at once that a site may ask for: each is some processes and pipes of the daemon's.
+pub const RUNS_PARALLEL_MAX: usize = 256;
+/// Longest duration in the configuration: far beyond any use, far within what a clock can add.
+pub const CONFIG_DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Calls of one fact's provider at once; other facts have their own.
 pub const FACT_CALLS_PARALLEL: usize = 8;
 /// Questions of one fact that are taken up together: the answers of a large update in a few transactions.

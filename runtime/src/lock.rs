@@ -114,6 +114,22 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Refuses entries for one of these tasks (name and repository) that are for another repository: the reviewed
+    /// commit would be passed over in silence.
+    pub fn check<'t>(&self, tasks: impl Iterator<Item = (&'t str, &'t str)>) -> Result<(), String> {
+        for (name, repository) in tasks {
+            let mut locked = self.tasks.iter().filter(|locked| locked.name == name).peekable();
+            if let Some(other) = locked.peek().map(|locked| locked.repository.as_str())
+                && !locked.any(|locked| locked.repository == repository)
+            {
+                return Err(format!(
+                    "task '{name}' is locked for {other}, but the rules take it from {repository}: lock it again"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The commit of a task, if it is locked for this repository.
     pub fn commit(&self, task: &str, repository: &str) -> Option<&str> {
         self.tasks
@@ -138,6 +154,12 @@ mod tests {
         assert_eq!(lock.commit("t", "standard:t"), Some(COMMIT));
         assert_eq!(lock.commit("t", "https://elsewhere/t.git"), None);
         assert_eq!(lock.commit("u", "standard:t"), None);
+        assert_eq!(lock.check([("t", "standard:t"), ("u", "standard:u")].into_iter()), Ok(()));
+        let refused = lock.check([("t", "https://elsewhere/t.git")].into_iter()).unwrap_err();
+        assert!(
+            refused.contains("'t' is locked for standard:t") && refused.contains("lock it again"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -104,6 +104,12 @@ impl Providers {
         names.filter(|name| !self.0.contains_key(*name)).collect()
     }
 
+    /// Names of facts that are provided and that a rule set does not read: perhaps misspelt.
+    pub fn unread(&self, generation: &Generation) -> Vec<&str> {
+        let read = |name: &&str| generation.graph.facts.iter().any(|fact| fact.name == *name);
+        self.0.keys().map(String::as_str).filter(|name| !read(name)).collect()
+    }
+
     /// Splits questions into those that are answered by one call.
     fn groups(&self, questions: Vec<Question>) -> Vec<Vec<Question>> {
         let mut groups: Vec<Vec<Question>> = Vec::new();

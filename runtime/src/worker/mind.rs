@@ -70,7 +70,9 @@ fn mind(daemon: &mut UnixStream) -> Result<Report, Report> {
     let own = rustix::process::getpid();
     rustix::process::set_child_subreaper(Some(own)).map_err(io::Error::from)?;
     let command = start(&frame)?;
-    let deadline = Instant::now() + request.timeout;
+    let now = Instant::now();
+    // Beyond what the clock can tell it is as good as never.
+    let deadline = now.checked_add(request.timeout).unwrap_or(now + limits::CONFIG_DURATION_MAX);
     let events = watch(daemon.try_clone()?);
     let ended = until_end(&events, command, deadline);
     let survivors = end_all(&events, own);
