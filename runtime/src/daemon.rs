@@ -29,7 +29,7 @@ use crate::progress::{Observer, Progress};
 use crate::sink::{self, Outbox};
 use crate::spawn::WorkerProgram;
 use crate::steer;
-use crate::steps::Performer;
+use crate::steps::{self, Performer};
 use crate::store::{Durability, Reader, RunId, Status, Store, StoreError};
 use crate::supply::{self, Supply};
 use crate::task::download::DownloadConfig;
@@ -226,6 +226,10 @@ impl House {
         })?;
         let lock = lock_state_dir(&config.state_dir)?;
         let store = Store::open(&config.state_dir, Durability::Full)?;
+        let (state_dir, open) = (config.state_dir.clone(), store.open_run_ids().await?);
+        if tokio::task::spawn_blocking(move || steps::sweep(&state_dir, &open)).await.is_err() {
+            tracing::warn!("looking for what ended runs left was cut off; the next start does it");
+        }
         let sinks = config.sinks.iter().map(|sink| sink.name().to_owned()).collect();
         let performer = Performer {
             store: store.clone(),

@@ -67,3 +67,28 @@ async fn a_failed_preparation_is_no_verdict() {
     assert!(run.failure().is_some_and(|f| f.message.contains("preparation failed")), "{:?}", run.steps);
     assert_eq!(run.results, []);
 }
+
+#[tokio::test]
+async fn a_second_run_into_the_same_directory_works() {
+    let inputs = [("package", "a-1-1")];
+    let manifest = format!("{MANIFEST}[artifacts]\nkeep = [\"**\"]\n");
+    let left = "echo 1 > \"$TASKBOT_ARTIFACTS/x\"";
+    let (first, _, dir) = run(&manifest, left, &inputs).await;
+    assert!(first.failure().is_none(), "{:?}", first.steps);
+    let out = dir.path().join("out");
+    // What an interrupted run leaves, with a folder that its task made unreadable.
+    let locked = out.join("attempt/work/locked");
+    fs::create_dir_all(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let task = LocalTask {
+        checkout: dir.path().join("task"),
+        inputs: inputs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        out,
+        event: "{}".into(),
+        downloads: DownloadConfig::default(),
+        workers: support::worker(),
+    };
+    let second = run_task(task, &CancellationToken::new(), |_| {}).await;
+    assert!(second.failure().is_none(), "{:?}", second.steps);
+    assert_eq!(second.results.len(), 1);
+}

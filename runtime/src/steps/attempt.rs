@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::failure;
+use super::wipe::remove_all;
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
@@ -239,6 +240,8 @@ impl Attempt {
             fs::create_dir_all(dir)?;
         }
         match fs::remove_file(&kept) {
+            // An earlier attempt kept a folder there.
+            Err(e) if e.kind() == ErrorKind::IsADirectory => remove_all(&kept)?,
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
             _ => {}
         }
@@ -258,14 +261,6 @@ impl Attempt {
         let size_bytes = io::copy(&mut file, &mut hash)?;
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Some(Artifact { path, size_bytes, sha256 }))
-    }
-}
-
-/// Removes a directory with all that is in it; one that is not there is fine.
-fn remove_all(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
     }
 }
 

@@ -7,12 +7,14 @@
 
 mod attempt;
 mod local;
+mod wipe;
 
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
 pub use local::{LocalRun, LocalStep, LocalTask, run_task};
+pub(crate) use wipe::sweep;
 
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, Step, StepReport};

@@ -3,6 +3,7 @@
 //! Comes in: transitions of the state machine. Goes out: runs that can go on. A transition is one transaction: the
 //! run's state, the end of one step, the start of the next, and with the end of `report` its results and artifacts.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,6 +74,18 @@ impl Store {
     pub async fn open_run(&self, id: RunId) -> Result<Option<OpenRun>, StoreError> {
         let open = self.due_runs(Timestamp::from_millis(i64::MAX), Vec::new(), usize::MAX).await?;
         Ok(open.into_iter().find(|run| run.id == id))
+    }
+
+    /// All runs that are not over.
+    pub async fn open_run_ids(&self) -> Result<BTreeSet<RunId>, StoreError> {
+        self.write("reading open runs", |c| {
+            c.prepare_cached(
+                "SELECT id FROM runs WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error')",
+            )?
+            .query_map([], |row| row.get(0).map(RunId))?
+            .collect()
+        })
+        .await
     }
 
     /// Of the runs that are not over and not under way, when the next may go on; none: there are none.
