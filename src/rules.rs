@@ -5,13 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use taskbot_compiler::{Compiled, Manifest, ManifestInput, Needed, SourceText, compile};
+use taskbot_compiler::{Compiled, Manifest, ManifestInput, Needed, SourceText, compile, imports};
 use taskbot_runtime::task;
 
 use crate::output::Failure;
 
 /// Largest rule file: about 50 000 rules.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Most files that a program may be made of.
+const FILES_MAX: usize = 10_000;
 
 /// Compiles rule files, together with the standard library.
 pub fn load(paths: &[PathBuf]) -> Result<Compiled, Failure> {
@@ -19,8 +21,26 @@ pub fn load(paths: &[PathBuf]) -> Result<Compiled, Failure> {
     for path in paths {
         add(path, &mut files)?;
     }
-    let sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    add_imports(&mut sources);
     Ok(compile(&sources, &manifests()?))
+}
+
+/// Adds the files that others use, and those that these use. One that cannot be read is left to the compiler, which knows who asks
+/// for it.
+fn add_imports(sources: &mut Vec<SourceText>) {
+    let mut at = 0;
+    while let Some(source) = sources.get(at) {
+        for path in imports(source) {
+            if sources.len() < FILES_MAX
+                && !sources.iter().any(|s| s.path == path)
+                && let Ok(read) = read(Path::new(&path))
+            {
+                sources.push(read);
+            }
+        }
+        at = at.saturating_add(1);
+    }
 }
 
 fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {

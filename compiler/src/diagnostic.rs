@@ -47,7 +47,6 @@ registry! {
     TB0104 "wrong-bracket" Error "Brackets pair by kind; a wrong one would move the end of an item.";
     TB0105 "unclosed-bracket" Error "Without its end, the item would swallow what follows.";
     TB0106 "not-an-item" Error "A file is rules and declarations; text between them means nothing.";
-    TB0107 "reserved-word" Error "The word has a meaning in the language that this version does not have yet.";
     TB0108 "unexpected-text" Error "The item cannot be read from here on.";
     TB0109 "number-too-large" Error "Whole numbers are 64 bits wide.";
     TB0110 "bad-escape" Error "In a string, a backslash stands before a quote, a backslash, n or t.";
@@ -64,6 +63,10 @@ registry! {
     TB0210 "unknown-function" Error "Only nvr(name: ..., version: ..., release: ...) can be called.";
     TB0211 "ambiguous-name" Error "The word names a value of the event and a value of the enum at once.";
     TB0212 "shadowed-name" Error "Two things of one name in one place leave open which one a guard speaks of.";
+    TB0213 "let-cycle" Error "A name that stands for itself stands for nothing.";
+    TB0214 "duplicate-test" Error "A report names a test by what it shows, so that must be its own.";
+    TB0215 "unknown-file" Error "What the file would declare is missing.";
+    TB0216 "import-cycle" Error "Two files that need each other are one file.";
     TB0301 "type-mismatch" Error "Values of different types are never equal, so the comparison would never be true.";
     TB0302 "no-order" Error "Compared as text, f9 comes after f10; only numbers and versions have an order.";
     TB0303 "unguarded-optional" Error "The value may be missing, and then the rule would silently not fire.";
@@ -71,6 +74,9 @@ registry! {
     TB0305 "bad-glob" Error "The pattern can match nothing as it stands.";
     TB0306 "not-a-condition" Error "A condition is true or false.";
     TB0307 "not-a-list" Error "Only a list has elements.";
+    TB0308 "bad-pattern" Error "A regular expression is compiled with the rules; one that cannot be would match nothing.";
+    TB0309 "message-text-as-code" Error "What is executed is static: a message must not choose the task, its repository or its commit.";
+    TB0310 "untyped-raw-value" Error "No event declares this topic, so a value has the type of what it is compared with.";
     TB0401 "missing-argument" Error "The task could not run without this input.";
     TB0402 "unused-axis" Error "An axis that no task takes would run the same thing again and again.";
     TB0403 "bad-except" Error "A combination names one value for each axis.";
@@ -79,6 +85,9 @@ registry! {
     TB0406 "no-identity" Error "A record is an argument by its identity; this one declares none.";
     TB0407 "depends-on-axis" Error "An axis is a list or a path, never a value computed from another axis.";
     TB0408 "bad-repository" Error "A task whose repository cannot be cloned would never run.";
+    TB0409 "bad-clause" Error "A window or limit that cannot be kept would be none.";
+    TB0410 "trigger-loop" Error "A task that causes the event that starts it runs for ever.";
+    TB0411 "group-limits-differ" Error "A group has one limit; two leave open which one holds.";
     TB0501 "endless-record" Error "A record that holds itself would have no end.";
     TB0502 "bad-topic" Error "A topic is words joined by dots, without prefix and environment.";
     TB0503 "missing-definition" Error "A value that is not optional must be given by every dialect.";
@@ -87,6 +96,7 @@ registry! {
     TB0506 "varies-without-each" Error "A value that differs from subject to subject is declared with `each`.";
     TB0507 "shape-outside-body" Error "Only a dialect's body is described by a shape; declare a record instead.";
     TB0508 "no-topic" Error "A dialect without a topic is never told.";
+    TB0801 "bad-test" Error "A test that cannot be set up shows nothing.";
 }
 
 /// A place with a remark.

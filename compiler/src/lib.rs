@@ -7,6 +7,7 @@
 
 mod check;
 mod diagnostic;
+mod imports;
 mod lower;
 mod names;
 mod syntax;
@@ -16,8 +17,10 @@ use taskbot_grammar as tree;
 use taskbot_graph::{Graph, SourceFile};
 
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Severity, Suggestion};
+pub use imports::imports;
 pub use typed::{
-    Program, TypedArgument, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule, TypedValue,
+    Looping, Program, TestFact, TestMessage, TypedArgument, TypedClauses, TypedDialect, TypedEvent,
+    TypedExpect, TypedExpectKind, TypedExpr, TypedKind, TypedRule, TypedTest, TypedValue, TypedWindow,
 };
 
 /// The text of one .tb file.
@@ -107,6 +110,7 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
         (u32::try_from(at).unwrap_or(u32::MAX), origin, tree)
     });
     let names = names::collect(placed, &mut diagnostics);
+    imports::check(&names, &files, &mut diagnostics);
     let program = check::check(&names, manifests, &mut diagnostics);
     diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
 

@@ -7,11 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use taskbot_graph::{
-    Action, ArgumentSource, Axis, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef, Graph,
-    HappeningDef, Path, PathId, Place, Rule, RuleSource, Scope, SourceFile, Sources, TopicPlan, Value,
+    Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef,
+    Graph, HappeningDef, Once, Path, PathId, Place, Quiet, Rule, RuleSource, Scope, SourceFile, Sources,
+    TopicPlan, Value,
 };
 
-use crate::typed::{Program, TypedArgument, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule};
+use crate::typed::{
+    Program, TypedArgument, TypedClauses, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule,
+};
 
 /// Lowers a program.
 pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> Graph {
@@ -46,7 +49,8 @@ fn read_values(program: &Program, event: usize) -> BTreeSet<usize> {
     for rule in program.rules.iter().filter(|r| r.event == event) {
         let arguments = rule.actions.iter().flat_map(|(_, arguments)| arguments);
         let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
-        for expr in rule.condition.iter().chain(rule.axes.iter().map(|(_, list)| list)).chain(arguments) {
+        let axes = rule.axes.iter().map(|(_, list)| list);
+        for expr in rule.condition.iter().chain(axes).chain(arguments).chain(rule.clauses.keys()) {
             expr.any(&mut |kind| {
                 if let TypedKind::EventValue(at) = kind {
                     read.insert(*at);
@@ -155,6 +159,7 @@ impl Lowering<'_> {
                 Some(Action { task: *tasks.get(task)?, arguments })
             })
             .collect();
+        let clauses = self.clauses(&rule.clauses);
         let Some(event) = events.get(&rule.event).copied() else { return };
         self.rule_sources.push(RuleSource { place: rule.place, doc: rule.doc.clone(), conjuncts });
         self.graph.rules.push(Rule {
@@ -165,16 +170,34 @@ impl Lowering<'_> {
             axes,
             except: rule.except.clone(),
             actions,
+            clauses,
         });
+    }
+
+    fn clauses(&mut self, clauses: &TypedClauses) -> Clauses {
+        let mut key = |exprs: &[TypedExpr]| exprs.iter().map(|e| self.expr(e)).collect::<Vec<_>>();
+        Clauses {
+            once: clauses.once.as_ref().map(|w| Once { key: key(&w.key), within_seconds: w.seconds }),
+            quiet: clauses.quiet.as_ref().map(|w| Quiet { key: key(&w.key), for_seconds: w.seconds }),
+            at_most: clauses.at_most,
+            superseding: clauses.superseding.as_deref().map(key),
+            group: clauses.group.clone(),
+            priority: clauses.priority,
+            timeout_seconds: clauses.timeout_seconds,
+        }
     }
 
     /// The values that a condition reads, as written: what `explain` shows. Not below quantifiers: there is no one value.
     fn reads(&mut self, expr: &TypedExpr, out: &mut Vec<(ExprId, Place)>) {
         match &expr.kind {
-            TypedKind::EventValue(_) | TypedKind::Part(..) | TypedKind::Field(..) | TypedKind::Fact(..) => {
+            TypedKind::EventValue(_)
+            | TypedKind::Path(_)
+            | TypedKind::Part(..)
+            | TypedKind::Field(..)
+            | TypedKind::Fact(..) => {
                 out.push((self.expr(expr), expr.place));
             }
-            TypedKind::Quantified(_, list, _) => self.reads(list, out),
+            TypedKind::Quantified(_, list, _) | TypedKind::Count(list, _) => self.reads(list, out),
             _ => expr.operands(&mut |operand| self.reads(operand, out)),
         }
     }
@@ -211,12 +234,16 @@ impl Lowering<'_> {
             TypedKind::In(of, values) => Expr::In(self.expr(of), values.clone()),
             TypedKind::InList(of, list) => Expr::InList(self.expr(of), self.expr(list)),
             TypedKind::Like(of, pattern) => Expr::Like(self.expr(of), pattern.clone()),
+            TypedKind::Matches(of, pattern) => Expr::Matches(self.expr(of), pattern.clone()),
             TypedKind::Test(test, of) => Expr::Test(*test, self.expr(of)),
             TypedKind::Not(of) => Expr::Not(self.expr(of)),
             TypedKind::And(parts) => Expr::And(self.facts_last(parts)),
             TypedKind::Or(parts) => Expr::Or(self.facts_last(parts)),
             TypedKind::Quantified(quantifier, list, condition) => {
                 Expr::Quantified(*quantifier, self.expr(list), self.expr(condition))
+            }
+            TypedKind::Count(list, condition) => {
+                Expr::Count(self.expr(list), condition.as_ref().map(|c| self.expr(c)))
             }
         };
         // An expression's debug form names its kind, constants and operands: equal forms are equal expressions.

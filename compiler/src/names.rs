@@ -33,9 +33,9 @@ impl<T> Placed<'_, T> {
     }
 }
 
-type Table<'t, T> = BTreeMap<String, Placed<'t, T>>;
+pub(crate) type Table<'t, T> = BTreeMap<String, Placed<'t, T>>;
 
-/// Every declaration by its name, and all rules in order.
+/// Every declaration by its name, and all rules, tests and imports in order.
 #[derive(Default)]
 pub(crate) struct Names<'t> {
     pub(crate) enums: Table<'t, tree::Enum>,
@@ -43,7 +43,10 @@ pub(crate) struct Names<'t> {
     pub(crate) facts: Table<'t, tree::Fact>,
     pub(crate) tasks: Table<'t, tree::Task>,
     pub(crate) events: Table<'t, tree::Event>,
+    pub(crate) lets: Table<'t, tree::Let>,
     pub(crate) rules: Vec<Placed<'t, tree::Rule>>,
+    pub(crate) imports: Vec<Placed<'t, Name>>,
+    pub(crate) tests: Vec<Placed<'t, tree::Test>>,
 }
 
 /// Files in order, standard library first.
@@ -57,6 +60,9 @@ pub(crate) fn collect<'t>(
             let at = Declared { file, origin, item };
             match &item.kind {
                 ItemKind::Rule(node) => names.rules.push(Placed { file, origin, item, node }),
+                ItemKind::Use(node) => names.imports.push(Placed { file, origin, item, node }),
+                ItemKind::Test(node) => names.tests.push(Placed { file, origin, item, node }),
+                ItemKind::Let(node) => at.declare(&mut names.lets, node, &node.name, diagnostics),
                 ItemKind::Enum(node) => at.declare(&mut names.enums, node, &node.name, diagnostics),
                 ItemKind::Record(node) => at.declare(&mut names.records, node, &node.name, diagnostics),
                 ItemKind::Task(node) => at.declare(&mut names.tasks, node, &node.name, diagnostics),

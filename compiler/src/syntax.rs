@@ -44,22 +44,19 @@ pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnosti
                 .help("add its closing bracket")
         }
         SyntaxErrorKind::NoItem(word) => {
-            let items = taskbot_grammar::ITEM_KEYWORDS;
+            let items = [&taskbot_grammar::ITEM_KEYWORDS[..], &taskbot_grammar::CONTEXTUAL_KEYWORDS].concat();
             Diagnostic::new(
                 &TB0106,
                 place,
                 format!("`{word}` begins no rule and no declaration"),
                 "not an item",
             )
-            .help(format!("an item begins with {}", items.map(|i| format!("`{i}`")).join(", ")))
+            .help(format!(
+                "an item begins with {}",
+                items.iter().map(|i| format!("`{i}`")).collect::<Vec<_>>().join(", ")
+            ))
             .did_you_mean(&word, items)
         }
-        SyntaxErrorKind::Reserved(word) => Diagnostic::new(
-            &TB0107,
-            place,
-            format!("`{word}` is reserved for a later version"),
-            "not available yet",
-        ),
         SyntaxErrorKind::Unexpected { found, expected } => {
             let found =
                 if found.is_empty() { "the item ends".to_owned() } else { format!("`{found}` stands") };

@@ -4,8 +4,8 @@
 //! tests, which judges it directly. Every name is resolved, every type known, every default and bare enum value in its place.
 
 use taskbot_graph::{
-    CompareOp, EnumDef, FactDef, Part, Path, Place, Presence, Quantifier, RecordDef, Scope, TaskDef, Test,
-    Type, Value,
+    AtMost, CompareOp, EnumDef, FactDef, GroupLimit, Part, Path, Place, Presence, Priority, Quantifier,
+    RecordDef, Scope, TaskDef, Test, Type, Value,
 };
 
 /// A program: all its files and the standard library.
@@ -23,6 +23,8 @@ pub struct Program {
     pub events: Vec<TypedEvent>,
     /// Rules in the order of their files.
     pub rules: Vec<TypedRule>,
+    /// Tests in the order of their files.
+    pub tests: Vec<TypedTest>,
 }
 
 /// An event.
@@ -38,6 +40,8 @@ pub struct TypedEvent {
     pub values: Vec<TypedValue>,
     /// Its dialects.
     pub dialects: Vec<TypedDialect>,
+    /// What to use instead, if it is no longer to be used.
+    pub deprecated: Option<String>,
 }
 
 /// A value of an event.
@@ -54,7 +58,7 @@ pub struct TypedValue {
 }
 
 /// A dialect.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypedDialect {
     /// Its name.
     pub name: String,
@@ -70,6 +74,8 @@ pub struct TypedDialect {
     pub values: Vec<Option<TypedExpr>>,
     /// Key and seconds.
     pub happening: Option<(Vec<TypedExpr>, u64)>,
+    /// What to use instead of its topics, if they are no longer to be used.
+    pub deprecated: Option<String>,
 }
 
 /// A rule.
@@ -93,6 +99,113 @@ pub struct TypedRule {
     pub except: Vec<Vec<Option<Value>>>,
     /// Task (place in [`Program::tasks`]) and one argument for each of its parameters.
     pub actions: Vec<(usize, Vec<TypedArgument>)>,
+    /// Its windows and limits.
+    pub clauses: TypedClauses,
+}
+
+/// A rule's windows and limits; see [`taskbot_graph::Clauses`] for their meaning.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the same clauses as those of the graph")]
+pub struct TypedClauses {
+    pub once: Option<TypedWindow>,
+    pub quiet: Option<TypedWindow>,
+    pub at_most: Option<AtMost>,
+    pub superseding: Option<Vec<TypedExpr>>,
+    pub group: Option<GroupLimit>,
+    pub priority: Priority,
+    pub timeout_seconds: Option<u64>,
+    /// Whether the author says that the rule may cause itself again.
+    pub looping: Looping,
+}
+
+impl TypedClauses {
+    /// Every value of a key.
+    pub fn keys(&self) -> impl Iterator<Item = &TypedExpr> {
+        let windows = self.once.iter().chain(&self.quiet).flat_map(|w| &w.key);
+        windows.chain(self.superseding.iter().flatten())
+    }
+}
+
+/// A keyed window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypedWindow {
+    /// Values of its key.
+    pub key: Vec<TypedExpr>,
+    /// Its length.
+    pub seconds: u64,
+}
+
+/// Whether a rule may cause itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Looping {
+    /// A loop is an error.
+    #[default]
+    No,
+    /// `may loop`: bounded by a window.
+    Bounded,
+}
+
+/// A test beside the rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypedTest {
+    /// What it shows.
+    pub name: String,
+    /// The whole test.
+    pub place: Place,
+    /// The event that the message is to be.
+    pub event: String,
+    /// Where the event's name stands.
+    pub event_place: Place,
+    /// The message's topic: as written, else the event's first exact one.
+    pub topic: Option<String>,
+    /// The message.
+    pub given: TestMessage,
+    /// Facts that it sets.
+    pub facts: Vec<TestFact>,
+    /// What is expected.
+    pub expects: Vec<TypedExpect>,
+}
+
+/// The message of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestMessage {
+    /// A file, relative to the one that holds the test.
+    File(String, Place),
+    /// A literal body as JSON text.
+    Json(String, Place),
+}
+
+/// A fact that a test sets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestFact {
+    /// `type.name`.
+    pub fact: String,
+    /// For this key alone; none: for every key that has no answer of its own.
+    pub key: Option<String>,
+    /// The answer; none: there is no such key.
+    pub answer: Option<Value>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a test expects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypedExpect {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub kind: TypedExpectKind,
+}
+
+/// Kinds of expectations; arguments as the text that a run's argument has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the same kinds as those of the tree")]
+pub enum TypedExpectKind {
+    Run { task: String, arguments: Vec<(String, String)> },
+    NoRun { task: String, arguments: Vec<(String, String)> },
+    Nothing,
+    NothingElse,
+    Quarantine,
 }
 
 /// An argument.
@@ -137,11 +250,13 @@ pub enum TypedKind {
     In(Box<TypedExpr>, Vec<Value>),
     InList(Box<TypedExpr>, Box<TypedExpr>),
     Like(Box<TypedExpr>, String),
+    Matches(Box<TypedExpr>, String),
     Test(Test, Box<TypedExpr>),
     Not(Box<TypedExpr>),
     And(Vec<TypedExpr>),
     Or(Vec<TypedExpr>),
     Quantified(Quantifier, Box<TypedExpr>, Box<TypedExpr>),
+    Count(Box<TypedExpr>, Option<Box<TypedExpr>>),
     /// A list of constants, only as the source of an axis.
     List(Vec<Value>),
 }
@@ -160,6 +275,7 @@ impl TypedExpr {
             | TypedKind::Fact(_, a)
             | TypedKind::In(a, _)
             | TypedKind::Like(a, _)
+            | TypedKind::Matches(a, _)
             | TypedKind::Test(_, a)
             | TypedKind::Not(a) => visit(a),
             TypedKind::Else(a, b)
@@ -168,6 +284,10 @@ impl TypedExpr {
             | TypedKind::Quantified(_, a, b) => {
                 visit(a);
                 visit(b);
+            }
+            TypedKind::Count(list, condition) => {
+                visit(list);
+                condition.iter().for_each(|c| visit(c));
             }
             TypedKind::MakeNvr(parts) => parts.iter().for_each(visit),
             TypedKind::MakeRecord(_, fields) => fields.iter().flatten().for_each(visit),

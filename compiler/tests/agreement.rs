@@ -16,6 +16,10 @@ use taskbot_compiler::{Compiled, SourceText, compile};
 use taskbot_graph::{Answer, FactKey, Graph, Value, judge};
 
 const DECLARATIONS: &str = r#"
+let letters = ["a", "b"]
+let two = 2
+let few = (n else 0) < two
+let known = has package.owner and package.owner in letters
 enum kind { red green "dark blue" }
 record part { name: string, size: int?, sort: kind?, identity name }
 fact nvr.size: int { key name }
@@ -34,6 +38,8 @@ event e {
   parts: [part]
   names: [string]
   version: evr?
+  since: time?
+  took: duration?
   dialect second {
     topic "t.second", "t.both"
     where n == 2
@@ -60,6 +66,8 @@ event e {
       flag: bool?
       sort: kind?
       version: evr?
+      since: time?
+      took: duration?
       main: part
       builds: [{ nvr: nvr, tag: string? }]
       names: [string]
@@ -73,6 +81,8 @@ event e {
     f = ratio
     flag = flag
     version = version
+    since = since
+    took = took
     parts = parts
     names = names
   }
@@ -117,12 +127,49 @@ fn leaf() -> impl Strategy<Value = String> {
         ),
         (op(), 0..3).prop_map(|(o, v)| format!("package.size {o} {v}")),
         (op(), 0..3).prop_map(|(o, v)| format!("(package.size else 1) {o} {v}")),
+        prop::sample::select(vec!["^a", "-", "(a|b)$", "k.*l", "^[ab]$"])
+            .prop_map(|v| format!("package.name matches r\"{v}\"")),
+        (op(), 0..3).prop_map(|(o, v)| format!("count(p in parts where has p.size) {o} {v}")),
+        (op(), 0..3).prop_map(|(o, v)| format!("count(x in names) {o} {v}")),
+        (op(), 1..4).prop_map(|(o, v)| format!("(has since and since {o} \"2024-01-0{v}T00:00:00Z\")")),
+        (op(), 0..3).prop_map(|(o, v)| format!("(took else 1s) {o} {v}m")),
+        prop::sample::select(vec![
+            "few",
+            "not few",
+            "known",
+            "package.name in letters",
+            "(has n and n == two)"
+        ])
+        .prop_map(str::to_owned),
+        any::<bool>()
+            .prop_map(|any| format!("{}(x in names where x == \"b\")", if any { "any" } else { "none" })),
         name().prop_map(|v| format!("(has package.owner and package.owner == \"{v}\")")),
     ]
 }
 
-fn condition() -> impl Strategy<Value = String> {
-    leaf().prop_recursive(4, 24, 4, |inner| {
+/// A comparison in a rule on a topic as it is: whatever stands there, it is only ever true or false.
+fn raw_leaf() -> impl Strategy<Value = String> {
+    let member = || {
+        prop::sample::select(vec!["n", "ratio", "flag", "sort", "main.size", "main.name", "names", "gone"])
+    };
+    let literal = || prop::sample::select(vec!["1", "2", "true", "\"a\"", "\"red\"", "0.5"]);
+    prop_oneof![
+        (member(), prop::sample::select(vec!["==", "!="]), literal())
+            .prop_map(|(m, o, v)| format!("body.{m} {o} {v}")),
+        (member(), 0..3).prop_map(|(m, n)| format!("body.{m} >= {n}")),
+        member().prop_map(|m| format!("has body.{m}")),
+        member().prop_map(|m| format!("body.{m} is null")),
+        member().prop_map(|m| format!("(body.{m} else \"a\") like \"[a-r]*\"")),
+        member().prop_map(|m| format!("body.{m} matches r\"^[a-f]\"")),
+        member().prop_map(|m| format!("body.{m} in [1, 2]")),
+        member().prop_map(|m| format!("\"b\" in body.{m}")),
+        member().prop_map(|m| format!("count(x in body.{m}) > 1")),
+        Just("body.flag".to_owned()),
+    ]
+}
+
+fn condition(leaf: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
+    leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(|v| format!("({})", v.join(" and "))),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|v| format!("({})", v.join(" or "))),
@@ -145,12 +192,20 @@ fn action() -> impl Strategy<Value = String> {
 }
 
 fn program() -> impl Strategy<Value = String> {
-    prop::collection::vec((prop::option::weighted(0.9, condition()), action()), 1..20).prop_map(|rules| {
+    let rules = prop::collection::vec((prop::option::weighted(0.9, condition(leaf())), action()), 1..20);
+    let raw = prop::collection::vec(
+        (condition(raw_leaf()), prop::sample::select(vec!["t.first", "t.*", "t.other"])),
+        0..4,
+    );
+    (rules, raw).prop_map(|(rules, raw)| {
         let rules = rules.iter().enumerate().map(|(i, (c, a))| match c {
             Some(c) => format!("rule r{i} on e where {c} run {a}\n"),
             None => format!("rule r{i} on e run {a}\n"),
         });
-        format!("{DECLARATIONS}{}", rules.collect::<String>())
+        let raw = raw.iter().enumerate().map(|(i, (c, topic))| {
+            format!("rule raw{i} on topic \"{topic}\" where {c} run three(n: {i}) for mode in [red]\n")
+        });
+        format!("{DECLARATIONS}{}{}", rules.collect::<String>(), raw.collect::<String>())
     })
 }
 
@@ -207,6 +262,8 @@ fn message() -> impl Strategy<Value = (&'static str, Json)> {
         ("things", sometimes(list(sometimes(object(vec![("build", sometimes(nvr().boxed())), ("level", odd(int()))]))).boxed())),
         ("parts", sometimes(parts())),
         ("names", sometimes(list(sometimes(name().boxed())).boxed())),
+        ("since", odd(text(&["2024-01-01", "2024-01-02T00:00:00Z", "2024-01-03 01:00:00", "soon"]))),
+        ("took", odd((0..3).prop_map(|n| json!(n * 60)))),
         ("unread", odd(int())),
     ]);
     (prop::sample::select(vec!["t.first", "t.second", "t.both", "t.other"]), body)
@@ -247,7 +304,7 @@ fn lines(graph: &Graph, topic: &str, body: &Json, facts: &BTreeMap<FactKey, Answ
     let runs = judgement
         .runs
         .iter()
-        .flat_map(|run| run.reasons.iter().map(move |r| format!("{} runs {}", label(r), run.key())));
+        .flat_map(|run| run.asks.iter().map(move |ask| format!("{} runs {}", label(&ask.reason), run.key())));
     let mut lines: BTreeSet<String> = runs.collect();
     for parked in &judgement.parked {
         let needs: BTreeSet<&FactKey> = parked.needs.iter().collect();

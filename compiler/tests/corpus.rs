@@ -75,7 +75,7 @@ fn every_unambiguous_fixture_is_judged_right() {
         let message = &fixture["message"];
         let fired = split(message).is_some_and(|(topic, body)| {
             let judgement = judge(&graph, &topic, &body, &facts(std::slice::from_ref(message)));
-            judgement.runs.iter().any(|run| run.reasons.iter().any(|r| r.rule == RULES[number - 1]))
+            judgement.runs.iter().any(|run| run.asks.iter().any(|ask| ask.reason.rule == RULES[number - 1]))
         });
         assert_eq!(fired, expected, "rule {number}, {}: {}", fixture["why"], message["topic"]);
         judged += 1;

@@ -43,7 +43,7 @@ fn every_pattern_that_fits_a_topic_is_looked_at() {
     let text = format!("{task}{}{}{}", one("a", "x.*.c"), one("b", "x.b.*"), one("c", "x.#"));
     let judgement = judged(&text, "x.b.c", &json!({}));
     assert_eq!(judgement.events, ["a", "b", "c"]);
-    assert_eq!(judgement.runs.first().map(|r| r.reasons.len()), Some(3));
+    assert_eq!(judgement.runs.first().map(|r| r.asks.len()), Some(3));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_hostile_message_costs_a_bounded_number_of_steps() {
     let many = |letter: &str| (0..40_000).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
     let judgement = judged(&text, "x.y", &json!({"a": many("a"), "b": many("b")}));
     assert_eq!(judgement.refused.first().and_then(|r| r.rule.as_deref()), Some("slow"));
-    assert_eq!(judgement.runs.first().map(|r| r.reasons.len()), Some(1), "the other rule runs");
+    assert_eq!(judgement.runs.first().map(|r| r.asks.len()), Some(1), "the other rule runs");
 }
 
 #[test]

@@ -13,5 +13,5 @@ mod tree;
 mod words;
 
 pub use parse::parse;
-pub use token::{ITEM_KEYWORDS, NESTING_LIMIT, RESERVED_KEYWORDS, Token, TokenKind, tokens};
+pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, tokens};
 pub use tree::*;

@@ -29,6 +29,9 @@ pub enum TokenKind {
     /// A whole number, number or duration.
     #[regex(r"-?[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?")]
     Number,
+    /// `r"..."` on one line, without escapes.
+    #[regex(r#"r"[^"\n]*""#)]
+    RawString,
     /// `"..."` on one line.
     #[regex(r#""(\\[^\n]|[^"\\\n])*""#)]
     String,
@@ -66,8 +69,8 @@ pub struct Token {
 
 /// Words that begin an item.
 pub const ITEM_KEYWORDS: [&str; 7] = ["enum", "event", "fact", "on", "record", "rule", "task"];
-/// Words that will begin an item in a later version of the language.
-pub const RESERVED_KEYWORDS: [&str; 3] = ["let", "test", "use"];
+/// Words that begin an item only before what must follow them; elsewhere they are names.
+pub const CONTEXTUAL_KEYWORDS: [&str; 3] = ["let", "test", "use"];
 
 /// Cuts text into tokens; neighbouring unreadable bytes are one error token.
 pub fn tokens(text: &str) -> Vec<Token> {
@@ -106,15 +109,10 @@ pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
         if errors.len() > before {
             continue;
         }
-        if ITEM_KEYWORDS.contains(&word) {
+        if ITEM_KEYWORDS.contains(&word) || CONTEXTUAL_KEYWORDS.contains(&word) {
             out.push(RawItem { span: Span { start: first.span.start, end: last.span.end } });
         } else {
-            let kind = if RESERVED_KEYWORDS.contains(&word) {
-                SyntaxErrorKind::Reserved(word.to_owned())
-            } else {
-                SyntaxErrorKind::NoItem(word.to_owned())
-            };
-            errors.push(SyntaxError { span: first.span, kind });
+            errors.push(SyntaxError { span: first.span, kind: SyntaxErrorKind::NoItem(word.to_owned()) });
         }
     }
     (out, errors)
@@ -131,7 +129,7 @@ fn group<'t>(text: &str, words: &'t [Token]) -> Vec<&'t [Token]> {
         match token.kind {
             TokenKind::Open => depth += 1,
             TokenKind::Close => depth = depth.saturating_sub(1),
-            TokenKind::Word if ITEM_KEYWORDS.contains(&word) || RESERVED_KEYWORDS.contains(&word) => {
+            TokenKind::Word if ITEM_KEYWORDS.contains(&word) || begins_by_context(text, words, i) => {
                 let near = |n: Option<usize>| n.and_then(|n| words.get(n)).map_or("", |t| t.span.of(text));
                 let previous = near(i.checked_sub(1));
                 let next = near(i.checked_add(1));
@@ -157,6 +155,19 @@ fn group<'t>(text: &str, words: &'t [Token]) -> Vec<&'t [Token]> {
     }
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
     starts.iter().zip(ends).filter_map(|(start, end)| words.get(*start..end)).collect()
+}
+
+/// Whether a word is `let`, `test` or `use` before what must follow it, or at the start of a line.
+fn begins_by_context(text: &str, words: &[Token], at: usize) -> bool {
+    let token = |n: usize| at.checked_add(n).and_then(|at| words.get(at));
+    let Some(word) = token(0) else { return false };
+    let kind = |n: usize| token(n).map(|t| t.kind);
+    let follows = match word.span.of(text) {
+        "let" => kind(1) == Some(TokenKind::Word) && token(2).is_some_and(|t| t.span.of(text) == "="),
+        "test" | "use" => kind(1) == Some(TokenKind::String),
+        _ => return false,
+    };
+    follows || text.get(..word.span.start as usize).is_none_or(|t| t.is_empty() || t.ends_with('\n'))
 }
 
 /// Unreadable tokens and brackets that do not pair.

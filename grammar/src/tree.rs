@@ -54,8 +54,6 @@ pub enum SyntaxErrorKind {
     Unclosed,
     /// Text that belongs to no item.
     NoItem(String),
-    /// A word that a later version of the language will give a meaning.
-    Reserved(String),
     /// Another word was expected here.
     Unexpected {
         /// What stands here; empty at the end of the item.
@@ -113,15 +111,109 @@ pub enum ItemKind {
     Fact(Fact),
     /// `task`
     Task(Task),
+    /// `let`
+    Let(Let),
+    /// `use`: the path, beside the file that holds it.
+    Use(Name),
+    /// `test`
+    Test(Test),
 }
 
-/// `[rule NAME] on EVENT [where CONDITION] run T, U(...) [for x in xs ...] [except ...]`
+/// `let NAME = VALUE`: a value, list or condition, looked up where it is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Let {
+    /// Its name.
+    pub name: Name,
+    /// What it stands for.
+    pub value: Expr,
+}
+
+/// `test "NAME" given ... with ... expect ...`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// What it shows.
+    pub name: Name,
+    /// The event that the message is to be.
+    pub event: Name,
+    /// The message's topic, where the event has several.
+    pub topic: Option<Name>,
+    /// The message.
+    pub given: Given,
+    /// Facts that it sets.
+    pub facts: Vec<WithFact>,
+    /// What is to come of it, at least one.
+    pub expects: Vec<Expect>,
+}
+
+/// The message of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    /// `from "FILE"`, beside the file that holds the test.
+    File(Name),
+    /// A literal body as JSON text.
+    Json(Name),
+}
+
+/// `with PATH [for "KEY"] = VALUE`
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithFact {
+    /// The fact, as a rule reads it.
+    pub path: Expr,
+    /// For which key alone.
+    pub key: Option<Name>,
+    /// Its answer; none: there is no such key.
+    pub value: Option<Expr>,
+}
+
+/// What a test expects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expect {
+    /// The whole line.
+    pub span: Span,
+    /// What it is.
+    pub kind: ExpectKind,
+}
+
+/// Kinds of expectations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExpectKind {
+    /// A run with these arguments, among others that are not named.
+    Run(Call),
+    /// No such run.
+    NoRun(Call),
+    /// No run at all.
+    Nothing,
+    /// No run that is not expected.
+    NothingElse,
+    /// The message does not fit its event's shape.
+    Quarantine,
+}
+
+/// What a rule waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Waits {
+    /// A declared event.
+    Event(Name),
+    /// Messages of a topic that no event declares.
+    Topic(Name),
+}
+
+impl Waits {
+    /// The event's name or the topic.
+    pub const fn name(&self) -> &Name {
+        match self {
+            Self::Event(name) | Self::Topic(name) => name,
+        }
+    }
+}
+
+/// `[rule NAME] on EVENT [where CONDITION] run T, U(...) [for x in xs ...] [except ...] [clauses]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// The written name.
     pub name: Option<Name>,
-    /// The event.
-    pub event: Name,
+    /// The event or topic.
+    pub event: Waits,
     /// The condition.
     pub condition: Option<Expr>,
     /// The tasks.
@@ -130,6 +222,55 @@ pub struct Rule {
     pub axes: Vec<AxisDecl>,
     /// Combinations left out; in each, none stands for `_`.
     pub except: Vec<(Span, Vec<Option<Expr>>)>,
+    /// Windows and limits, as written.
+    pub clauses: Vec<Clause>,
+}
+
+/// A window or limit of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clause {
+    /// The whole clause.
+    pub span: Span,
+    /// What it is.
+    pub kind: ClauseKind,
+}
+
+/// Kinds of clauses; durations in milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each variant quotes its clause")]
+pub enum ClauseKind {
+    /// `once per KEY within DURATION`
+    Once { key: Vec<Expr>, within_ms: u64 },
+    /// `after DURATION quiet per KEY`
+    Quiet { for_ms: u64, key: Vec<Expr> },
+    /// `at most N per DURATION`
+    AtMost { runs: i64, per_ms: u64 },
+    /// `superseding per KEY`
+    Superseding { key: Vec<Expr> },
+    /// `limit N in group NAME`
+    Group { runs: i64, name: Name },
+    /// `priority WORD`
+    Priority(Name),
+    /// `timeout DURATION`
+    Timeout(u64),
+    /// `may loop`
+    MayLoop,
+}
+
+impl ClauseKind {
+    /// The word by which people call it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Once { .. } => "once",
+            Self::Quiet { .. } => "after",
+            Self::AtMost { .. } => "at most",
+            Self::Superseding { .. } => "superseding",
+            Self::Group { .. } => "limit",
+            Self::Priority(_) => "priority",
+            Self::Timeout(_) => "timeout",
+            Self::MayLoop => "may loop",
+        }
+    }
 }
 
 /// `TASK(name: value, ...)`
@@ -159,6 +300,8 @@ pub struct Event {
     pub values: Vec<ValueDecl>,
     /// Its dialects.
     pub dialects: Vec<Dialect>,
+    /// What to use instead, if it is no longer to be used.
+    pub deprecated: Option<Name>,
 }
 
 /// `[each] NAME: TYPE`
@@ -202,6 +345,8 @@ pub struct Dialect {
     pub happening: Option<HappeningDecl>,
     /// Definitions of values.
     pub values: Vec<(Name, ValueExpr)>,
+    /// What to use instead of its topics, if they are no longer to be used.
+    pub deprecated: Option<Name>,
 }
 
 /// `happening PATH, ... within DURATION`
@@ -307,9 +452,18 @@ pub struct Task {
     /// Its inputs.
     pub params: Vec<ParamDecl>,
     /// Its repository, and what to take of it.
-    pub repository: Option<(Name, Option<Name>)>,
+    pub repository: Option<(StaticText, Option<StaticText>)>,
     /// Events that it may cause.
     pub emits: Vec<Name>,
+}
+
+/// What must be a literal, because it decides what is executed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StaticText {
+    /// It is one.
+    Literal(Name),
+    /// A path stands there.
+    Path(Expr),
 }
 
 /// `NAME: TYPE [= DEFAULT]`
@@ -393,6 +547,8 @@ pub enum ExprKind {
     In(Box<Expr>, Box<Expr>),
     /// `a like "glob"`
     Like(Box<Expr>, Name),
+    /// `a matches r"regex"`
+    Matches(Box<Expr>, Name),
     /// `has a`
     Has(Box<Expr>),
     /// `a is null`, `a is absent`
@@ -413,5 +569,14 @@ pub enum ExprKind {
         list: Box<Expr>,
         /// The condition on each element.
         condition: Box<Expr>,
+    },
+    /// `count(x in list where condition)`
+    Count {
+        /// The bound name.
+        name: Name,
+        /// The list.
+        list: Box<Expr>,
+        /// The condition on each element; none: all count.
+        condition: Option<Box<Expr>>,
     },
 }

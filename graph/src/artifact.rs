@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::glob::Glob;
 use crate::graph::{ArgumentSource, Expr, Graph, Sources};
 use crate::limits;
+use crate::pattern::Pattern;
 use crate::types::Type;
 
 const MAGIC: &[u8; 8] = b"taskbot\0";
@@ -139,6 +140,7 @@ fn check(graph: &Graph) -> Result<(), LoadError> {
                 graph.records.get(*r as usize).is_some_and(|def| def.fields.len() == fields.len())
             }
             Expr::Like(_, pattern) => Glob::new(pattern).is_ok(),
+            Expr::Matches(_, text) => Pattern::new(text).is_ok(),
             Expr::In(_, set) => set.is_sorted_by(|a, b| a.set_order(b).is_le()),
             _ => true,
         };
@@ -207,7 +209,9 @@ fn check_rules(graph: &Graph) -> Result<(), LoadError> {
         let known = (rule.event as usize) < graph.events.len()
             && rule.condition.iter().chain(rule.axes.iter().map(|a| &a.list)).all(expr)
             && rule.except.iter().all(|e| e.len() == rule.axes.len());
-        if !actions || !known {
+        let mut keys = true;
+        rule.clauses.keys(&mut |id| keys = keys && expr(&id));
+        if !actions || !known || !keys {
             return Err(LoadError::Invalid("rule"));
         }
     }

@@ -192,6 +192,16 @@ impl Scene<'_> {
                 let glob = graph.index().globs.get(pattern);
                 self.single(*of, |v| glob.is_some_and(|g| g.matches(&v.text())))
             }
+            Expr::Matches(of, text) => {
+                let value = self.value(*of);
+                if let Cell::Value(value) = &value
+                    && let Some(too_many) = self.spend(value.text().len() / limits::PATTERN_CHARS_PER_STEP)
+                {
+                    return too_many;
+                }
+                let pattern = graph.index().regexes.get(text);
+                self.single(*of, |v| pattern.is_some_and(|p| p.matches(&v.text())))
+            }
             Expr::Test(test, of) => match (self.value(*of), test) {
                 (Cell::Open(open), _) => Cell::Open(open),
                 (Cell::Value(_), Test::Has) | (Cell::Null, Test::IsNull) | (Cell::Absent, Test::IsAbsent) => {
@@ -208,6 +218,7 @@ impl Scene<'_> {
             Expr::And(parts) => self.all(parts.iter().copied(), |scene, part| scene.truth(part)).cell(),
             Expr::Or(parts) => self.any(parts.iter().copied(), |scene, part| scene.truth(part)).cell(),
             Expr::Quantified(quantifier, list, condition) => self.quantified(*quantifier, *list, *condition),
+            Expr::Count(list, condition) => self.count(*list, *condition),
         }
     }
 
@@ -286,6 +297,28 @@ impl Scene<'_> {
         .cell()
     }
 
+    /// How many elements hold the condition; open as long as one of them is.
+    fn count(&mut self, list: ExprId, condition: Option<ExprId>) -> Cell {
+        let items = match self.value(list) {
+            Cell::Value(Value::List(items)) => items,
+            Cell::Open(open) => return Cell::Open(open),
+            _ => Arc::from([]),
+        };
+        let Some(condition) = condition else { return int(items.len()) };
+        let mut count = 0usize;
+        let mut open: Option<Open> = None;
+        for item in items.iter() {
+            self.bound.push(Cell::Value(item.clone()));
+            match self.truth(condition) {
+                Truth::True => count = count.saturating_add(1),
+                Truth::False => {}
+                Truth::Open(more) => open.get_or_insert_default().merge(more),
+            }
+            self.bound.pop();
+        }
+        open.map_or_else(|| int(count), Cell::Open)
+    }
+
     fn make_record(&mut self, record: u32, fields: &[Option<ExprId>]) -> Cell {
         let mut values = Vec::with_capacity(fields.len());
         let mut open: Option<Open> = None;
@@ -338,6 +371,10 @@ impl Scene<'_> {
             Answer::NotAsked => Cell::Open(Open { needs: BTreeSet::from([key]), ..Open::default() }),
         }
     }
+}
+
+fn int(count: usize) -> Cell {
+    Cell::Value(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
 fn missing_or_open(cell: Cell) -> Cell {

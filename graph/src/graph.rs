@@ -147,6 +147,8 @@ pub enum Root {
     Body,
     /// One element of the list of subjects.
     Subject,
+    /// The body of a topic that no event declares: what has another type than the rule reads is absent.
+    Raw,
 }
 
 /// A typed, named view of messages.
@@ -267,6 +269,8 @@ pub enum Expr {
     InList(ExprId, ExprId),
     /// Does a glob match it as a whole? `*` is any text, `?` one character, `[ab]` one of them.
     Like(ExprId, String),
+    /// Does a regular expression match somewhere in it?
+    Matches(ExprId, String),
     /// Is it there?
     Test(Test, ExprId),
     /// The opposite.
@@ -277,6 +281,8 @@ pub enum Expr {
     Or(Vec<ExprId>),
     /// A condition over the elements of a list, each bound in turn.
     Quantified(Quantifier, ExprId, ExprId),
+    /// How many elements of a list hold a condition, each bound in turn; none: how many there are.
+    Count(ExprId, Option<ExprId>),
 }
 
 /// A part of a built-in type's value.
@@ -318,6 +324,74 @@ pub struct Rule {
     pub except: Vec<Vec<Option<Value>>>,
     /// What it runs.
     pub actions: Vec<Action>,
+    /// What admission does with its requests.
+    pub clauses: Clauses,
+}
+
+/// A rule's windows and limits. The matcher only computes their keys: what has memory is admission's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clauses {
+    /// `once per KEY within DURATION`
+    pub once: Option<Once>,
+    /// `after DURATION quiet per KEY`
+    pub quiet: Option<Quiet>,
+    /// `at most N per DURATION`
+    pub at_most: Option<AtMost>,
+    /// `superseding per KEY`
+    pub superseding: Option<Vec<ExprId>>,
+    /// `limit N in group NAME`
+    pub group: Option<GroupLimit>,
+    /// `priority high`
+    pub priority: Priority,
+    /// `timeout DURATION`, in seconds: of the task's own command.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// The first message with a key goes through; further ones within the window do not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Once {
+    /// Values of the key.
+    pub key: Vec<ExprId>,
+    /// From the message that went through.
+    pub within_seconds: u64,
+}
+
+/// The last message with a key goes through when no other came for so long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// Values of the key.
+    pub key: Vec<ExprId>,
+    /// How long nothing may come.
+    pub for_seconds: u64,
+}
+
+/// No more runs of the rule in any such span; what exceeds it is held until there is room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtMost {
+    /// Number of runs.
+    pub runs: u32,
+    /// The span.
+    pub per_seconds: u64,
+}
+
+/// No more runs of the group at once, whichever rules asked for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLimit {
+    /// Name of the group.
+    pub name: String,
+    /// Number of runs.
+    pub runs: u32,
+}
+
+/// Which of the waiting runs goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words of the language")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
 }
 
 /// One axis of a matrix.

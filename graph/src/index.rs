@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 
 use crate::body::Wanted;
 use crate::glob::Glob;
-use crate::graph::{Dialect, Event, Expr, ExprId, Graph, Root, Scope};
+use crate::graph::{ArgumentSource, Clauses, Dialect, Event, Expr, ExprId, Graph, Root, Rule, Scope};
+use crate::pattern::Pattern;
 use crate::topic;
 use crate::types::Type;
 
@@ -38,6 +39,8 @@ pub(crate) struct Index {
     pub(crate) keep: Vec<Keep>,
     /// Globs by their text.
     pub(crate) globs: HashMap<String, Glob>,
+    /// Regular expressions by their text.
+    pub(crate) regexes: HashMap<String, Pattern>,
 }
 
 /// What one topic needs.
@@ -103,11 +106,19 @@ fn build(graph: &Graph) -> Index {
         {
             index.globs.insert(pattern.clone(), glob);
         }
+        if let Expr::Matches(_, text) = expr
+            && let Ok(pattern) = Pattern::new(text)
+        {
+            index.regexes.insert(text.clone(), pattern);
+        }
     }
     for topic in &graph.topics {
         let mut plan = Plan { events: topic.events.clone(), ..Plan::default() };
         for place in &topic.events {
             let Some(event) = graph.events.get(*place as usize) else { continue };
+            for rule in graph.rules.iter().filter(|r| r.event == *place) {
+                want_raw(graph, rule, &mut plan.wanted);
+            }
             plan.rules
                 .extend(graph.rules.iter().enumerate().filter(|(_, r)| r.event == *place).map(|(i, _)| i));
             for dialect in event.dialects.iter().filter(|d| d.covers(&topic.topic)) {
@@ -154,11 +165,27 @@ fn want_dialect(graph: &Graph, dialect: &Dialect, wanted: &mut Wanted) {
     wanted.add(subjects);
     for path in paths.iter().filter_map(|p| graph.paths.get(*p as usize)) {
         let mut steps: Vec<&str> = match path.root {
-            Root::Body => Vec::new(),
+            Root::Body | Root::Raw => Vec::new(),
             Root::Subject => subjects.iter().map(String::as_str).collect(),
         };
         steps.extend(path.steps.iter().map(String::as_str));
         want_type(graph, &path.ty, &mut steps, wanted);
+    }
+}
+
+/// What a rule reads of a body that no event declares.
+fn want_raw(graph: &Graph, rule: &Rule, wanted: &mut Wanted) {
+    let mut roots = Vec::new();
+    rule.exprs(&mut |id| roots.push(id));
+    for root in roots {
+        walk(graph, root, &mut |expr| {
+            if let Expr::Path(path) = expr
+                && let Some(path) = graph.paths.get(*path as usize)
+                && path.root == Root::Raw
+            {
+                wanted.add(&path.steps);
+            }
+        });
     }
 }
 
@@ -201,7 +228,12 @@ fn keeps(graph: &Graph) -> Vec<Keep> {
         let mut free = if let Expr::Bound(depth) = expr { depth.saturating_add(1) } else { 0 };
         expr.operands(&mut |operand| {
             if let Some((below, reads)) = seen.get(operand as usize) {
-                let binds = matches!(expr, Expr::Quantified(_, _, condition) if *condition == operand);
+                let binds = match expr {
+                    Expr::Quantified(_, _, condition) | Expr::Count(_, Some(condition)) => {
+                        *condition == operand
+                    }
+                    _ => false,
+                };
                 keep = keep.max(*below);
                 free = free.max(if binds { reads.saturating_sub(1) } else { *reads });
             }
@@ -209,6 +241,29 @@ fn keeps(graph: &Graph) -> Vec<Keep> {
         seen.push((keep, free));
     }
     seen.into_iter().map(|(keep, free)| if free == 0 { keep } else { Keep::Never }).collect()
+}
+
+impl Rule {
+    /// Calls `visit` with every expression that it reads directly.
+    pub fn exprs(&self, visit: &mut impl FnMut(ExprId)) {
+        self.condition.into_iter().for_each(&mut *visit);
+        self.axes.iter().for_each(|axis| visit(axis.list));
+        for source in self.actions.iter().flat_map(|a| &a.arguments) {
+            if let ArgumentSource::Expr(id) = source {
+                visit(*id);
+            }
+        }
+        self.clauses.keys(visit);
+    }
+}
+
+impl Clauses {
+    /// Calls `visit` with every value of a key.
+    pub fn keys(&self, visit: &mut impl FnMut(ExprId)) {
+        let once = self.once.iter().flat_map(|w| &w.key);
+        let quiet = self.quiet.iter().flat_map(|w| &w.key);
+        once.chain(quiet).chain(self.superseding.iter().flatten()).for_each(|id| visit(*id));
+    }
 }
 
 impl Expr {
@@ -221,11 +276,16 @@ impl Expr {
             | Self::Fact(_, a)
             | Self::In(a, _)
             | Self::Like(a, _)
+            | Self::Matches(a, _)
             | Self::Test(_, a)
             | Self::Not(a) => visit(*a),
             Self::Else(a, b) | Self::Compare(_, a, b) | Self::InList(a, b) | Self::Quantified(_, a, b) => {
                 visit(*a);
                 visit(*b);
+            }
+            Self::Count(list, condition) => {
+                visit(*list);
+                condition.iter().for_each(|c| visit(*c));
             }
             Self::MakeNvr(parts) => parts.iter().for_each(|p| visit(*p)),
             Self::MakeRecord(_, fields) => fields.iter().flatten().for_each(|f| visit(*f)),

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use crate::body::{self, Raw};
 use crate::eval::{Cell, Cell64, Memo, Open, Scene, Truth};
 use crate::fact::Facts;
-use crate::graph::{ArgumentSource, Dialect, Event, Graph, Rule, Scope};
-use crate::judgement::{Argument, Happening, Judgement, Note, Parked, Reason, Refusal, Run};
+use crate::graph::{ArgumentSource, Dialect, Event, ExprId, Graph, Rule, Scope};
+use crate::judgement::{Argument, Ask, Happening, Judgement, Note, Parked, Reason, Refusal, Run, WindowKeys};
 use crate::limits;
 use crate::value::Value;
 
@@ -95,9 +95,9 @@ impl Gathered {
         let key = run.key();
         let known = self.places.get(&key).and_then(|at| self.judgement.runs.get_mut(*at));
         match known {
-            // One rule asks for one subject in one go, so its reason would be the last one.
-            Some(known) if known.reasons.last() == Some(reason) => {}
-            Some(known) => known.reasons.push(reason.clone()),
+            // One rule asks for one subject in one go, so its request would be the last one.
+            Some(known) if known.asks.last().is_some_and(|ask| ask.reason == *reason) => {}
+            Some(known) => known.asks.extend(run.asks),
             None => {
                 self.places.insert(key, self.judgement.runs.len());
                 self.judgement.runs.push(run);
@@ -242,7 +242,7 @@ fn fits<'a>(dialect: &'a Dialect, scene: &mut Scene<'a>) -> Result<Option<&'a [R
             _ => Ok(()),
         };
         match path.root {
-            crate::graph::Root::Body => check(scene.path(path))?,
+            crate::graph::Root::Body | crate::graph::Root::Raw => check(scene.path(path))?,
             crate::graph::Root::Subject => {
                 for row in subjects.unwrap_or_default() {
                     check(scene.of_subject(row).path(path))?;
@@ -273,21 +273,45 @@ fn happening(event: &Event, scene: &mut Scene<'_>) -> Option<Happening> {
     let declared = scene.dialect.happening.as_ref()?;
     let mut parts = Vec::new();
     for id in &declared.key {
-        match scene.value(*id) {
-            Cell::Value(Value::List(items)) => {
-                let mut texts: Vec<String> = items.iter().map(Value::text).collect();
-                texts.sort_unstable();
-                parts.push(serde_json::Value::from(texts));
-            }
-            Cell::Value(value) => {
-                parts.push(scene.graph.argument_text(&value).unwrap_or_else(|| value.text()).into())
-            }
-            _ => return None,
-        }
+        let Cell::Value(value) = scene.value(*id) else { return None };
+        parts.push(key_part(scene.graph, &value));
     }
     Some(Happening {
         key: format!("{} {}", event.name, serde_json::Value::Array(parts)),
         within_seconds: declared.within_seconds,
+    })
+}
+
+/// A value of a key; the order of a list does not matter.
+fn key_part(graph: &Graph, value: &Value) -> serde_json::Value {
+    match value {
+        Value::List(items) => {
+            let mut texts: Vec<String> = items.iter().map(Value::text).collect();
+            texts.sort_unstable();
+            serde_json::Value::from(texts)
+        }
+        value => graph.argument_text(value).unwrap_or_else(|| value.text()).into(),
+    }
+}
+
+/// The keys of a rule's windows.
+fn window_keys(rule: &Rule, scene: &mut Scene<'_>) -> Result<WindowKeys, Open> {
+    let mut text = |key: Option<&Vec<ExprId>>| {
+        let Some(key) = key else { return Ok(None) };
+        let mut parts = Vec::with_capacity(key.len());
+        for id in key {
+            parts.push(match scene.value(*id) {
+                Cell::Value(value) => key_part(scene.graph, &value),
+                Cell::Open(open) => return Err(open),
+                Cell::Absent | Cell::Null => serde_json::Value::Null,
+            });
+        }
+        Ok(Some(serde_json::Value::Array(parts).to_string()))
+    };
+    Ok(WindowKeys {
+        once: text(rule.clauses.once.as_ref().map(|w| &w.key))?,
+        quiet: text(rule.clauses.quiet.as_ref().map(|w| &w.key))?,
+        superseding: text(rule.clauses.superseding.as_ref())?,
     })
 }
 
@@ -303,8 +327,8 @@ fn judge_rule(
         Truth::Open(open) => return Outcome::Open(open),
         Truth::True => {}
     }
-    let axes = match axes(rule, scene) {
-        Ok(axes) => axes,
+    let (axes, keys) = match axes(rule, scene).and_then(|axes| Ok((axes, window_keys(rule, scene)?))) {
+        Ok(found) => found,
         Err(open) => return Outcome::Open(open),
     };
     let mut runs = Vec::new();
@@ -323,7 +347,11 @@ fn judge_rule(
                 Ok((task, arguments)) => runs.push(Run {
                     task,
                     arguments,
-                    reasons: vec![reason.clone()],
+                    asks: vec![Ask {
+                        reason: reason.clone(),
+                        keys: keys.clone(),
+                        axes: axes_text(&combination),
+                    }],
                     happening: happening.cloned(),
                 }),
                 Err(open) => return Outcome::Open(open),
@@ -359,6 +387,14 @@ fn combinations(axes: &[Vec<Value>]) -> impl Iterator<Item = Vec<Value>> {
         combination.reverse();
         combination
     })
+}
+
+/// A combination as one text; empty without axes.
+fn axes_text(combination: &[Value]) -> String {
+    if combination.is_empty() {
+        return String::new();
+    }
+    serde_json::Value::from_iter(combination.iter().map(Value::text)).to_string()
 }
 
 fn excluded(except: &[Option<Value>], combination: &[Value]) -> bool {

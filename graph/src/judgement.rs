@@ -30,7 +30,7 @@ pub struct Run {
     /// In the order of the task's declaration.
     pub arguments: Vec<Argument>,
     /// Which rules asked for it, at least one.
-    pub reasons: Vec<Reason>,
+    pub asks: Vec<Ask>,
     /// What several messages may tell of the same; none: the message's own id takes its place.
     pub happening: Option<Happening>,
 }
@@ -56,6 +56,28 @@ pub struct Argument {
     pub text: String,
     /// The whole value.
     pub json: serde_json::Value,
+}
+
+/// One rule's request for a run, with what its windows go by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The rule and the subject.
+    pub reason: Reason,
+    /// What the rule's windows compare.
+    pub keys: WindowKeys,
+    /// The values of the rule's axes, as one text that no other combination has.
+    pub axes: String,
+}
+
+/// The keys of a rule's windows for one message, each as one text that no other value has; none: no such window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowKeys {
+    /// Of `once per KEY`.
+    pub once: Option<String>,
+    /// Of `after ... quiet per KEY`.
+    pub quiet: Option<String>,
+    /// Of `superseding per KEY`.
+    pub superseding: Option<String>,
 }
 
 /// A rule that asked for a run, and for which subject.

@@ -12,5 +12,9 @@ pub const STEPS_PER_RULE: u64 = 5_000_000;
 pub const SUBJECTS_PER_MESSAGE: usize = 20_000;
 /// Elements of one list that some rule reads: far above the largest update (about 3 500 builds).
 pub const LIST_ELEMENTS: usize = 100_000;
+/// Compiled size of one regular expression in bytes: a few kilobytes are usual, `\w{1000}` exceeds it.
+pub const PATTERN_BYTES: usize = 1 << 20;
+/// Characters of a text that a regular expression looks at in one step of evaluation.
+pub const PATTERN_CHARS_PER_STEP: usize = 64;
 /// Artifact format that this version writes and reads.
-pub const ARTIFACT_VERSION: u32 = 1;
+pub const ARTIFACT_VERSION: u32 = 2;

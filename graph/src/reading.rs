@@ -12,6 +12,7 @@ use crate::evr::Evr;
 use crate::graph::{Path, Presence, Root};
 use crate::judgement::Note;
 use crate::nvr::Nvr;
+use crate::time;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -19,7 +20,7 @@ impl Scene<'_> {
     /// Reads a path as its declared type.
     pub(crate) fn path(&self, path: &Path) -> Cell {
         let root = match path.root {
-            Root::Body => Some(self.body),
+            Root::Body | Root::Raw => Some(self.body),
             Root::Subject => self.subject,
         };
         let Some(root) = root else { return Cell::Absent };
@@ -48,10 +49,12 @@ impl Scene<'_> {
             End::Raw(raw) => match self.typed(raw, ty, path) {
                 Ok(Cell::Null) if required => self.missing(path, "null", ty),
                 Ok(cell) => cell,
+                Err(_) if path.root == Root::Raw => Cell::Absent,
                 Err(reason) => Open::misfit(reason),
             },
             End::Absent if required => self.missing(path, "absent", ty),
             End::Absent => Cell::Absent,
+            End::Wrong(_) if path.root == Root::Raw => Cell::Absent,
             End::Wrong(reason) => Open::misfit(reason),
         }
     }
@@ -100,6 +103,16 @@ impl Scene<'_> {
                 Some(nvr) => Value::Nvr(Arc::new(nvr)),
                 None => return Err(self.mismatch(raw, ty, path)),
             },
+            (Type::Time, Raw::Text(t)) => match time::parse_time(t) {
+                Some(millis) => Value::Time(millis),
+                None => return Err(self.mismatch(raw, ty, path)),
+            },
+            (Type::Time | Type::Duration, Raw::Int(_) | Raw::Float(_)) => match seconds_of(raw) {
+                Some(millis) if *ty == Type::Time => Value::Time(millis),
+                Some(millis) => Value::Duration(millis),
+                None => return Err(self.mismatch(raw, ty, path)),
+            },
+            (Type::Anything, raw) => Value::Text(raw.sketch().into()),
             (Type::List(item), Raw::List(items)) => {
                 let mut values = Vec::with_capacity(items.len());
                 for raw in items {
@@ -154,7 +167,18 @@ impl Path {
         match self.root {
             Root::Body => steps,
             Root::Subject => format!("(subject).{steps}"),
+            Root::Raw => format!("body.{steps}"),
         }
+    }
+}
+
+/// Milliseconds of a number of seconds.
+fn seconds_of(raw: &Raw) -> Option<i64> {
+    match raw {
+        #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 seconds it is no time")]
+        Raw::Int(n) => time::seconds(*n as f64),
+        Raw::Float(f) => time::seconds(*f),
+        _ => None,
     }
 }
 

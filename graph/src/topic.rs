@@ -72,7 +72,7 @@ impl TopicFilter {
 }
 
 /// Whether a topic fits a pattern, word by word: `*` is one word, a trailing `#` any number of words, also none.
-pub(crate) fn matches(pattern: &str, topic: &str) -> bool {
+pub fn matches(pattern: &str, topic: &str) -> bool {
     let mut words = topic.split('.');
     for part in pattern.split('.') {
         if part == "#" {

@@ -25,6 +25,12 @@ pub enum Type {
     Evr,
     /// Name, version, release of a build.
     Nvr,
+    /// A point in time: milliseconds since 1970 in UTC.
+    Time,
+    /// A length of time: milliseconds.
+    Duration,
+    /// Anything that is there: what `has` reads of a raw topic, where no type is declared.
+    Anything,
     /// One of an enum's values; one that upstream invents is a value of its own.
     Enum(EnumId),
     /// A record.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::evr::Evr;
 use crate::graph::Presence;
 use crate::nvr::Nvr;
+use crate::time;
 use crate::types::{RecordId, Type};
 
 /// A typed value. Values of an enum are `Text`: their spelling is what they are.
@@ -28,6 +29,10 @@ pub enum Value {
     Evr(Arc<Evr>),
     /// A build.
     Nvr(Arc<Nvr>),
+    /// Milliseconds since 1970 in UTC.
+    Time(i64),
+    /// Milliseconds.
+    Duration(i64),
     /// Values in order.
     List(Arc<[Value]>),
     /// Fields in order; none: absent or null.
@@ -38,7 +43,9 @@ impl Value {
     /// The order of two values of one type; none where the type has none (bool, records, lists) or for NaN.
     pub fn order(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
-            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            (Self::Int(a), Self::Int(b))
+            | (Self::Time(a), Self::Time(b))
+            | (Self::Duration(a), Self::Duration(b)) => Some(a.cmp(b)),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
             (Self::Evr(a), Self::Evr(b)) => Some(a.compare(b)),
             (Self::Text(a), Self::Text(b)) => Some(a.cmp(b)),
@@ -50,7 +57,9 @@ impl Value {
     pub(crate) fn set_order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (Self::Int(a), Self::Int(b))
+            | (Self::Time(a), Self::Time(b))
+            | (Self::Duration(a), Self::Duration(b)) => a.cmp(b),
             (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Evr(a), Self::Evr(b)) => {
@@ -81,6 +90,8 @@ impl Value {
             Self::Text(t) => t.to_string(),
             Self::Evr(e) => e.to_string(),
             Self::Nvr(n) => n.to_string(),
+            Self::Time(t) => time::show_time(*t),
+            Self::Duration(d) => time::show_duration(*d),
             Self::List(items) => items.iter().map(Self::text).collect::<Vec<_>>().join(","),
             Self::Record(_, fields) => fields.iter().flatten().map(Self::text).collect::<Vec<_>>().join(","),
         }
@@ -103,17 +114,20 @@ impl crate::Graph {
                 let texts: Option<Vec<String>> = items.iter().map(|item| self.argument_text(item)).collect();
                 Some(serde_json::Value::from(texts?).to_string())
             }
-            other => Some(other.text()),
+            other => Some(literal_text(other)),
         }
     }
 
-    /// A value as JSON: builds and versions as text, records as objects of their present fields.
+    /// A value as JSON: builds, versions and times as text, durations as seconds, records as objects of their present fields.
     pub fn json(&self, value: &Value) -> serde_json::Value {
         match value {
             Value::Bool(b) => (*b).into(),
             Value::Int(n) => (*n).into(),
             Value::Float(f) => (*f).into(),
-            Value::Text(_) | Value::Evr(_) | Value::Nvr(_) => value.text().into(),
+            Value::Text(_) | Value::Evr(_) | Value::Nvr(_) | Value::Time(_) => value.text().into(),
+            #[expect(clippy::cast_precision_loss, reason = "seconds with a fraction, as messages hold them")]
+            Value::Duration(d) if d.checked_rem(1_000) != Some(0) => (*d as f64 / 1_000.0).into(),
+            Value::Duration(d) => d.checked_div(1_000).unwrap_or_default().into(),
             Value::List(items) => items.iter().map(|item| self.json(item)).collect(),
             Value::Record(id, fields) => {
                 let names = self.records.get(*id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
@@ -142,6 +156,9 @@ impl crate::Graph {
             (Type::String | Type::Enum(_), Json::String(t)) => Some(Value::Text(t.as_str().into())),
             (Type::Evr, Json::String(t)) => Evr::parse(t).map(|e| Value::Evr(e.into())),
             (Type::Nvr, Json::String(t)) => Nvr::parse(t).map(|n| Value::Nvr(n.into())),
+            (Type::Time, Json::String(t)) => time::parse_time(t).map(Value::Time),
+            (Type::Time, Json::Number(n)) => n.as_f64().and_then(time::seconds).map(Value::Time),
+            (Type::Duration, Json::Number(n)) => n.as_f64().and_then(time::seconds).map(Value::Duration),
             (Type::List(item), Json::Array(items)) => {
                 let values: Result<Vec<Value>, String> =
                     items.iter().map(|json| self.read_json(item, json)).collect();
@@ -174,12 +191,24 @@ impl crate::Graph {
             Type::String => "a string".into(),
             Type::Evr => "a version like 1:2.0-3.fc40".into(),
             Type::Nvr => "a name-version-release".into(),
+            Type::Time => "a time".into(),
+            Type::Duration => "a number of seconds".into(),
+            Type::Anything => "anything".into(),
             Type::Enum(id) => format!("a value of {}", name(self.enums.get(*id as usize).map(|e| &e.name))),
             Type::Record(id) => {
                 format!("an object ({})", name(self.records.get(*id as usize).map(|r| &r.name)))
             }
             Type::List(item) => format!("a list, each {}", self.type_phrase(item)),
         }
+    }
+}
+
+/// A value without records as the text of an argument.
+pub fn literal_text(value: &Value) -> String {
+    match value {
+        // As JSON, so that no two lists have one text.
+        Value::List(items) => serde_json::Value::from_iter(items.iter().map(literal_text)).to_string(),
+        other => other.text(),
     }
 }
 

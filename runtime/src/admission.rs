@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use taskbot_graph::{Answer, Argument, FactKey, Graph, Happening, Judgement, Note, Parked, Reason, Refusal};
+use taskbot_graph::{Answer, Argument, Ask, FactKey, Graph, Happening, Judgement, Note, Parked, Refusal};
 
 use crate::effect::Timestamp;
 use crate::intake::Quarantine;
@@ -77,8 +77,8 @@ pub struct WantedRun {
     pub reference: Option<String>,
     /// Arguments in the order of the task's declaration.
     pub arguments: Vec<Argument>,
-    /// Rules that asked for it.
-    pub reasons: Vec<Reason>,
+    /// The requests of the rules that asked for it.
+    pub asks: Vec<Ask>,
     /// What several messages may tell; none: the message's own id takes its place.
     pub happening: Option<Happening>,
 }
@@ -111,7 +111,7 @@ pub fn decide(graph: &Graph, generation: &str, judgement: Judgement, facts: Know
             // A valid artifact names only its own tasks; a forged one must not lose the run in silence.
             refused.push(Refusal {
                 event: judgement.events.first().cloned().unwrap_or_default(),
-                rule: run.reasons.first().map(|r| r.rule.clone()),
+                rule: run.asks.first().map(|ask| ask.reason.rule.clone()),
                 reason: format!("the rule set has no task '{}'; compile it again", run.task),
             });
             continue;
@@ -122,7 +122,7 @@ pub fn decide(graph: &Graph, generation: &str, judgement: Judgement, facts: Know
             reference: task.reference.clone(),
             task: run.task,
             arguments: run.arguments,
-            reasons: run.reasons,
+            asks: run.asks,
             happening: run.happening,
         });
     }

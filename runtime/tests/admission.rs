@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use taskbot_graph::{Argument, FactKey, Parked, Reason, Refusal};
+use taskbot_graph::{Argument, Ask, FactKey, Parked, Reason, Refusal, WindowKeys};
 use taskbot_runtime::admission::{Arrival, Decision, Fate, WantedRun};
 use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::intake::Quarantine;
@@ -45,6 +45,10 @@ fn reason(rule: &str) -> Reason {
     Reason { rule: rule.into(), subject: None }
 }
 
+fn ask(rule: &str) -> Ask {
+    Ask { reason: reason(rule), keys: WindowKeys::default(), axes: String::new() }
+}
+
 fn run(rules: &[&str]) -> WantedRun {
     WantedRun {
         key: "look(package: \"a-1-1\")".into(),
@@ -52,7 +56,7 @@ fn run(rules: &[&str]) -> WantedRun {
         repository: "standard:look".into(),
         reference: None,
         arguments: vec![Argument { name: "package".into(), text: "a-1-1".into(), json: "a-1-1".into() }],
-        reasons: rules.iter().map(|rule| reason(rule)).collect(),
+        asks: rules.iter().map(|rule| ask(rule)).collect(),
         happening: None,
     }
 }

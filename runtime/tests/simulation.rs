@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::executor::block_on;
-use taskbot_graph::{Argument, Happening, Reason, Run};
+use taskbot_graph::{Argument, Ask, Happening, Reason, Run, WindowKeys};
 use taskbot_runtime::admission::{Arrival, Decision, Fate, WantedRun};
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::dispatch::{self, Failure, Progress, Step, StepReport, Stops, Transition};
@@ -175,16 +175,17 @@ impl dispatch::Observe for Nobody {
 
 fn wanted(task: &str, name: &str, value: &str, rule: &str, happening: Option<&str>) -> WantedRun {
     let argument = Argument { name: name.into(), text: value.into(), json: value.into() };
-    let reasons = vec![Reason { rule: rule.into(), subject: Some(0) }];
+    let reason = Reason { rule: rule.into(), subject: Some(0) };
+    let asks = vec![Ask { reason, keys: WindowKeys::default(), axes: String::new() }];
     let happening = happening.map(|key| Happening { key: key.into(), within_seconds: 3600 });
-    let run = Run { task: task.into(), arguments: vec![argument], reasons, happening };
+    let run = Run { task: task.into(), arguments: vec![argument], asks, happening };
     WantedRun {
         key: run.key(),
         task: run.task,
         repository: format!("standard:{task}"),
         reference: None,
         arguments: run.arguments,
-        reasons: run.reasons,
+        asks: run.asks,
         happening: run.happening,
     }
 }

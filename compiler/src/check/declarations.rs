@@ -5,26 +5,28 @@
 
 use std::collections::BTreeSet;
 
-use taskbot_grammar::{self as tree, Optional, TypeKind};
+use taskbot_grammar::{self as tree, Optional, StaticText, TypeKind};
 use taskbot_graph::{EnumDef, FactDef, FieldDef, Param, Place, Presence, RecordDef, TaskDef, Type, Value};
 
 use super::Checker;
 use super::view::{Root, View};
 
 use crate::diagnostic::{
-    Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0404, TB0405, TB0406, TB0408, TB0501, TB0507,
+    Diagnostic, TB0201, TB0203, TB0204, TB0208, TB0309, TB0404, TB0405, TB0406, TB0408, TB0501, TB0507,
 };
 use crate::names::Placed;
 use crate::typed::{TypedExpr, TypedKind};
 use crate::{ManifestInput, Needed, Origin};
 
-const BUILT_IN: [(&str, Type); 6] = [
+const BUILT_IN: [(&str, Type); 8] = [
     ("bool", Type::Bool),
     ("int", Type::Int),
     ("float", Type::Float),
     ("string", Type::String),
     ("evr", Type::Evr),
     ("nvr", Type::Nvr),
+    ("time", Type::Time),
+    ("duration", Type::Duration),
 ];
 
 impl Checker<'_, '_> {
@@ -184,8 +186,13 @@ impl Checker<'_, '_> {
             }
             let (repository, reference) = match (&placed.node.repository, placed.origin) {
                 (Some((url, at)), _) => {
+                    let url = self.static_text(placed, url);
+                    let at = at.as_ref().map(|at| self.static_text(placed, at));
+                    let (Some(url), Some(at)) = (url, at.map_or(Some(None), |at| at.map(Some))) else {
+                        continue;
+                    };
                     self.repository_url(placed.place(url.span), &url.text);
-                    (url.text.clone(), at.as_ref().map(|n| n.text.clone()))
+                    (url.text.clone(), at.map(|n| n.text.clone()))
                 }
                 (None, Origin::Standard) => (format!("standard:{name}"), None),
                 (None, Origin::Own) => {
@@ -233,7 +240,24 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn known_event(&mut self, place: Place, name: &str) {
+    /// A literal; anything else would let a message choose what is executed.
+    fn static_text<'n>(
+        &mut self,
+        placed: &Placed<'_, tree::Task>,
+        text: &'n StaticText,
+    ) -> Option<&'n tree::Name> {
+        match text {
+            StaticText::Literal(name) => Some(name),
+            StaticText::Path(path) => {
+                let message = "a repository and its commit are literals, never values of a message";
+                self.report(&TB0309, placed.place(path.span), message, "not a literal").help =
+                    Some("declare one task for each repository, and choose between them with rules".into());
+                None
+            }
+        }
+    }
+
+    pub(super) fn known_event(&mut self, place: Place, name: &str) {
         if !self.names.events.contains_key(name) {
             let diagnostic =
                 Diagnostic::new(&TB0201, place, format!("there is no event `{name}`"), "unknown event")

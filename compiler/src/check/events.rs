@@ -33,7 +33,15 @@ impl Checker<'_, '_> {
             let place = placed.place(placed.node.name.span);
             let dialects = placed.node.dialects.iter().map(|d| self.dialect(placed, &values, d)).collect();
             let doc = placed.item.doc.clone();
-            self.program.events.push(TypedEvent { name: name.clone(), doc, place, values, dialects });
+            let deprecated = placed.node.deprecated.as_ref().map(|n| n.text.clone());
+            self.program.events.push(TypedEvent {
+                name: name.clone(),
+                doc,
+                place,
+                values,
+                dialects,
+                deprecated,
+            });
         }
     }
 
@@ -53,7 +61,7 @@ impl Checker<'_, '_> {
         let mut conditions = Vec::new();
         for condition in &dialect.conditions {
             conditions.extend(self.condition(&mut view, condition));
-            view.assume(condition);
+            view.assume(condition, &self.lets);
         }
         let condition = match conditions.len() {
             0 | 1 => conditions.pop(),
@@ -86,7 +94,30 @@ impl Checker<'_, '_> {
             subjects: steps,
             values: definitions,
             happening,
+            deprecated: dialect.deprecated.as_ref().map(|n| n.text.clone()),
         }
+    }
+
+    /// An event of its own for a topic that no event declares: it has no values, its rules read the body.
+    pub(super) fn raw_event(&mut self, place: Place, topic: &str) -> Option<usize> {
+        let name = format!("topic {topic:?}");
+        if let Some(known) = self.program.events.iter().position(|e| e.name == name) {
+            return Some(known);
+        }
+        if !self.is_topic(place, topic) {
+            return None;
+        }
+        let dialect =
+            TypedDialect { name: "raw".into(), topics: vec![topic.to_owned()], ..TypedDialect::default() };
+        self.program.events.push(TypedEvent {
+            name,
+            doc: String::new(),
+            place,
+            values: Vec::new(),
+            dialects: vec![dialect],
+            deprecated: None,
+        });
+        self.program.events.len().checked_sub(1)
     }
 
     fn topics(&mut self, placed: &Placed<'_, tree::Event>, dialect: &tree::Dialect) -> Vec<String> {
@@ -96,32 +127,31 @@ impl Checker<'_, '_> {
                 Some("add `topic \"application.what.happened\"`".into());
         }
         for topic in &dialect.topics {
-            let words: Vec<&str> = topic.text.split('.').collect();
-            let letters = |w: &str| {
-                !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
-            };
-            let last = words.len().saturating_sub(1);
-            let valid = words
-                .iter()
-                .enumerate()
-                .all(|(i, w)| *w == "*" || (*w == "#" && i == last && i > 0) || letters(w));
-            let prefixed = matches!(words.as_slice(), [_, _, "prod" | "stg" | "stage" | "dev", ..]);
-            if !valid || prefixed {
-                let help = if prefixed {
-                    "leave prefix and environment out: the daemon's configuration matches them"
-                } else {
-                    "write words joined by dots; `*` is one word, a last `#` any number of words"
-                };
-                self.report(
-                    &TB0502,
-                    placed.place(topic.span),
-                    format!("{:?} is no topic", topic.text),
-                    "here",
-                )
-                .help = Some(help.into());
-            }
+            self.is_topic(placed.place(topic.span), &topic.text);
         }
         dialect.topics.iter().map(|t| t.text.clone()).collect()
+    }
+
+    fn is_topic(&mut self, place: Place, topic: &str) -> bool {
+        let words: Vec<&str> = topic.split('.').collect();
+        let letters = |w: &str| {
+            !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
+        };
+        let last = words.len().saturating_sub(1);
+        let valid = words
+            .iter()
+            .enumerate()
+            .all(|(i, w)| *w == "*" || (*w == "#" && i == last && i > 0) || letters(w));
+        let prefixed = matches!(words.as_slice(), [_, _, "prod" | "stg" | "stage" | "dev", ..]);
+        if !valid || prefixed {
+            let help = if prefixed {
+                "leave prefix and environment out: the daemon's configuration matches them"
+            } else {
+                "write words joined by dots; `*` is one word, a last `#` any number of words"
+            };
+            self.report(&TB0502, place, format!("{topic:?} is no topic"), "here").help = Some(help.into());
+        }
+        valid && !prefixed
     }
 
     fn members(&mut self, placed: &Placed<'_, tree::Event>, fields: &[tree::Field]) -> Vec<Member> {

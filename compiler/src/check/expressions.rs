@@ -7,19 +7,25 @@ use std::sync::Arc;
 
 use taskbot_grammar::{CompareOp as TreeOp, Expr, ExprKind, Missing, Name, Quantifier as TreeQuantifier};
 use taskbot_graph::{
-    CompareOp, Evr, Glob, Nvr, Place, Presence, Quantifier, Test, Type, Value, order_for_set,
+    CompareOp, Evr, Glob, Nvr, Pattern, Place, Presence, Quantifier, Root as PathRoot, Test, Type, Value,
+    parse_time,
 };
 
 use super::Checker;
-use super::view::{Root, View, guards};
+use super::view::{RAW_BODY, Root, View, guards};
 use crate::diagnostic::{
-    Diagnostic, TB0205, TB0207, TB0208, TB0210, TB0212, TB0301, TB0302, TB0303, TB0304, TB0305, TB0306,
-    TB0307, TB0401,
+    Diagnostic, TB0205, TB0207, TB0208, TB0210, TB0301, TB0302, TB0303, TB0304, TB0305, TB0306, TB0308,
+    TB0401,
 };
 use crate::typed::{TypedExpr, TypedKind};
 
 fn const_expr(value: Value, ty: Type, place: Place) -> TypedExpr {
     TypedExpr { kind: TypedKind::Const(value), ty, presence: Presence::Required, place }
+}
+
+/// Whether it is read from a body that no event declares.
+fn is_raw_path(expr: &TypedExpr) -> bool {
+    matches!(&expr.kind, TypedKind::Path(path) if path.root == PathRoot::Raw)
 }
 
 impl Checker<'_, '_> {
@@ -33,7 +39,7 @@ impl Checker<'_, '_> {
                 Some("compare it with something".into());
             return None;
         }
-        self.present(&typed).then_some(typed)
+        (is_raw_path(&typed) || self.present(&typed)).then_some(typed)
     }
 
     /// Reports a value that may be missing where it must not be.
@@ -83,9 +89,9 @@ impl Checker<'_, '_> {
             ExprKind::Int(n) => const_expr(Value::Int(*n), Type::Int, place),
             ExprKind::Float(f) => const_expr(Value::Float(*f), Type::Float, place),
             ExprKind::Text(text) => self.text(text, place, expected)?,
-            ExprKind::Duration(_) => {
-                self.report(&TB0301, place, "a duration stands where no duration can be", "a duration");
-                return None;
+            ExprKind::Duration(ms) => {
+                let ms = i64::try_from(*ms).unwrap_or(i64::MAX);
+                const_expr(Value::Duration(ms), Type::Duration, place)
             }
             ExprKind::List(items) => self.list(view, items, place, expected)?,
             ExprKind::Path(names) => self.path(view, names, place, expected)?,
@@ -94,12 +100,7 @@ impl Checker<'_, '_> {
             ExprKind::Compare(op, left, right) => self.compare(view, *op, left, right, place)?,
             ExprKind::In(left, right) => self.within(view, left, right, place)?,
             ExprKind::Like(left, pattern) => {
-                let of = self.operand(view, left, None)?;
-                if !matches!(of.ty, Type::String | Type::Nvr | Type::Enum(_)) {
-                    let message = format!("`like` is for text, this is of type {}", self.type_name(&of.ty));
-                    self.report(&TB0301, of.place, message, "no text");
-                    return None;
-                }
+                let of = self.text_operand(view, left, "like")?;
                 if let Err(reason) = Glob::new(&pattern.text) {
                     self.report(
                         &TB0305,
@@ -111,39 +112,41 @@ impl Checker<'_, '_> {
                 }
                 bool_expr(TypedKind::Like(Box::new(of), pattern.text.clone()))
             }
-            ExprKind::Has(of) => bool_expr(TypedKind::Test(Test::Has, Box::new(self.expr(view, of, None)?))),
+            ExprKind::Matches(left, pattern) => {
+                let of = self.text_operand(view, left, "matches")?;
+                if let Err(reason) = Pattern::new(&pattern.text) {
+                    let message = format!("this regular expression cannot be used: {reason}");
+                    self.report(&TB0308, view.place(pattern.span), message, "here").help =
+                        Some("the syntax is that of RE2: no look-around, no back-references".into());
+                    return None;
+                }
+                bool_expr(TypedKind::Matches(Box::new(of), pattern.text.clone()))
+            }
+            ExprKind::Has(of) => {
+                let of = self.expr(view, of, Some(&Type::Anything))?;
+                bool_expr(TypedKind::Test(Test::Has, Box::new(of)))
+            }
             ExprKind::Is(of, missing) => {
                 let test = if *missing == Missing::Null { Test::IsNull } else { Test::IsAbsent };
-                bool_expr(TypedKind::Test(test, Box::new(self.expr(view, of, None)?)))
+                let of = self.expr(view, of, Some(&Type::Anything))?;
+                bool_expr(TypedKind::Test(test, Box::new(of)))
             }
             ExprKind::Not(of) => bool_expr(TypedKind::Not(Box::new(self.condition(view, of)?))),
             ExprKind::And(parts) => bool_expr(TypedKind::And(self.parts(view, parts, true)?)),
             ExprKind::Or(parts) => bool_expr(TypedKind::Or(self.parts(view, parts, false)?)),
             ExprKind::Quantified { quantifier, name, list, condition } => {
+                let (list, condition) = self.elements(view, name, list, Some(condition))?;
                 let quantifier = match quantifier {
                     TreeQuantifier::Any => Quantifier::Any,
                     TreeQuantifier::All => Quantifier::All,
                     TreeQuantifier::None => Quantifier::None,
                 };
-                let list = self.operand(view, list, None)?;
-                let Type::List(item) = &list.ty else {
-                    let message =
-                        format!("only a list has elements, this is of type {}", self.type_name(&list.ty));
-                    self.report(&TB0307, list.place, message, "no list");
-                    return None;
-                };
-                if view.knows(&name.text) {
-                    let message = format!("`{}` is a name here already", name.text);
-                    self.report(&TB0212, view.place(name.span), message, "the second thing of this name")
-                        .help = Some("give the element another name".into());
-                    return None;
-                }
-                view.bound.push((name.text.clone(), (**item).clone()));
-                let known = view.guarded.len();
-                let condition = self.condition(view, condition);
-                view.guarded.truncate(known);
-                view.bound.pop();
                 bool_expr(TypedKind::Quantified(quantifier, Box::new(list), Box::new(condition?)))
+            }
+            ExprKind::Count { name, list, condition } => {
+                let (list, condition) = self.elements(view, name, list, condition.as_deref())?;
+                let kind = TypedKind::Count(Box::new(list), condition.map(Box::new));
+                TypedExpr { kind, ty: Type::Int, presence: Presence::Required, place }
             }
         })
     }
@@ -154,13 +157,25 @@ impl Checker<'_, '_> {
         let mut typed = Vec::with_capacity(parts.len());
         for part in parts {
             typed.push(self.condition(view, part));
-            guards(part, truth, &mut view.guarded);
+            guards(part, truth, &self.lets, &mut view.guarded);
         }
         view.guarded.truncate(known);
         typed.into_iter().collect()
     }
 
-    /// An operand that must be there.
+    /// Text for a glob or regular expression.
+    fn text_operand(&mut self, view: &mut View<'_>, expr: &Expr, word: &str) -> Option<TypedExpr> {
+        let raw = Self::is_raw(view, expr).then_some(Type::String);
+        let of = self.operand(view, expr, raw.as_ref())?;
+        if matches!(of.ty, Type::String | Type::Nvr | Type::Enum(_)) {
+            return Some(of);
+        }
+        let message = format!("`{word}` is for text, this is of type {}", self.type_name(&of.ty));
+        self.report(&TB0301, of.place, message, "no text");
+        None
+    }
+
+    /// An operand that must be there. In a raw topic nothing is sure to be there; what is not is equal to nothing.
     pub(super) fn operand(
         &mut self,
         view: &mut View<'_>,
@@ -168,7 +183,7 @@ impl Checker<'_, '_> {
         expected: Option<&Type>,
     ) -> Option<TypedExpr> {
         let typed = self.expr(view, expr, expected)?;
-        self.present(&typed).then_some(typed)
+        (is_raw_path(&typed) || self.present(&typed)).then_some(typed)
     }
 
     fn text(&mut self, text: &str, place: Place, expected: Option<&Type>) -> Option<TypedExpr> {
@@ -186,6 +201,12 @@ impl Checker<'_, '_> {
                     return self.bad_literal(text, "version like \"1:2.0-3.fc40\"", place);
                 };
                 const_expr(Value::Evr(Arc::new(evr)), ty.clone(), place)
+            }
+            Some(ty @ Type::Time) => {
+                let Some(millis) = parse_time(text) else {
+                    return self.bad_literal(text, "time like \"2024-02-01T12:00:00Z\"", place);
+                };
+                const_expr(Value::Time(millis), ty.clone(), place)
             }
             _ => string(),
         })
@@ -206,41 +227,6 @@ impl Checker<'_, '_> {
             .did_you_mean(text, declared.values.iter().map(String::as_str));
         self.push(diagnostic);
         None
-    }
-
-    fn list(
-        &mut self,
-        view: &mut View<'_>,
-        items: &[Expr],
-        place: Place,
-        expected: Option<&Type>,
-    ) -> Option<TypedExpr> {
-        let mut item_type = if let Some(Type::List(item)) = expected { Some((**item).clone()) } else { None };
-        let mut values = Vec::new();
-        let mut complete = true;
-        for item in items {
-            let Some(typed) = self.expr(view, item, item_type.as_ref()) else {
-                complete = false;
-                continue;
-            };
-            let wanted = item_type.get_or_insert_with(|| typed.ty.clone()).clone();
-            if typed.ty != wanted {
-                self.mismatch(&typed, &wanted);
-                complete = false;
-            } else if let TypedKind::Const(value) = typed.kind {
-                values.push(value);
-            } else {
-                self.report(&TB0301, typed.place, "a list holds literals only", "not a literal");
-                complete = false;
-            }
-        }
-        let ty = Type::List(Box::new(item_type.unwrap_or(Type::String)));
-        complete.then_some(TypedExpr {
-            kind: TypedKind::List(values),
-            ty,
-            presence: Presence::Required,
-            place,
-        })
     }
 
     pub(super) fn mismatch(&mut self, found: &TypedExpr, wanted: &Type) {
@@ -305,8 +291,14 @@ impl Checker<'_, '_> {
         place: Place,
         expected: Option<&Type>,
     ) -> Option<TypedExpr> {
-        let first = self.expr(view, first, expected)?;
-        let second = self.expr(view, second, Some(&first.ty))?;
+        let (first, second) = if expected.is_none() && Self::is_raw(view, first) {
+            let second = self.expr(view, second, None)?;
+            (self.expr(view, first, Some(&second.ty))?, second)
+        } else {
+            let first = self.expr(view, first, expected)?;
+            let second = self.expr(view, second, Some(&first.ty))?;
+            (first, second)
+        };
         if first.ty != second.ty {
             self.mismatch(&second, &first.ty);
             return None;
@@ -315,15 +307,33 @@ impl Checker<'_, '_> {
         Some(TypedExpr { kind: TypedKind::Else(Box::new(first), Box::new(second)), ty, presence, place })
     }
 
-    /// Whether an expression gets its type from what it is compared with.
-    fn is_bare(view: &View<'_>, expr: &Expr) -> bool {
+    /// Whether it is a value of a body that no event declares: it gets its type from what it is compared with.
+    pub(super) fn is_raw(view: &View<'_>, expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Path(names) => {
-                matches!(names.as_slice(), [one] if !view.knows(&one.text) && !matches!(view.root, Root::Value(_)))
+                matches!(view.root, Root::Raw) && names.first().is_some_and(|n| n.text == RAW_BODY)
             }
+            ExprKind::Else(first, _) => Self::is_raw(view, first),
+            _ => false,
+        }
+    }
+
+    /// Whether an expression gets its type from what it is compared with.
+    pub(super) fn is_bare(&self, view: &View<'_>, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Path(names) => match (names.as_slice(), names.first()) {
+                (_, Some(first)) if view.knows(&first.text) => Self::is_raw(view, expr),
+                ([_], Some(first)) => match self.lets.get(&first.text) {
+                    Some(found) => self.is_bare(view, &found.node.value),
+                    None => !matches!(view.root, Root::Value(_)),
+                },
+                _ => false,
+            },
+            ExprKind::Else(..) => Self::is_raw(view, expr),
             ExprKind::Bool(_)
             | ExprKind::Int(_)
             | ExprKind::Float(_)
+            | ExprKind::Duration(_)
             | ExprKind::Text(_)
             | ExprKind::List(_) => true,
             _ => false,
@@ -338,7 +348,8 @@ impl Checker<'_, '_> {
         right: &Expr,
         place: Place,
     ) -> Option<TypedExpr> {
-        let (a, b) = if Self::is_bare(view, left) && !Self::is_bare(view, right) {
+        let first_raw = Self::is_raw(view, left) && !Self::is_raw(view, right);
+        let (a, b) = if first_raw || self.is_bare(view, left) && !self.is_bare(view, right) {
             let b = self.operand(view, right, None)?;
             (self.operand(view, left, Some(&b.ty))?, b)
         } else {
@@ -363,51 +374,16 @@ impl Checker<'_, '_> {
             TreeOp::Greater => CompareOp::Greater,
             TreeOp::GreaterOrEqual => CompareOp::GreaterOrEqual,
         };
-        let ordered = matches!(a.ty, Type::Int | Type::Float | Type::Evr);
+        let ordered = matches!(a.ty, Type::Int | Type::Float | Type::Evr | Type::Time | Type::Duration);
         if !ordered && !matches!(op, CompareOp::Equal | CompareOp::NotEqual) {
             let message = format!("values of type {} have no order", self.type_name(&a.ty));
             self.report(&TB0302, place, message, "compared by order").help = Some(match a.ty {
                 Type::Nvr => "compare their versions: `.evr`".into(),
-                _ => "only int, float and evr have one".into(),
+                _ => "only int, float, evr, time and duration have one".into(),
             });
             return None;
         }
         let kind = TypedKind::Compare(op, Box::new(a), Box::new(b));
-        Some(TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place })
-    }
-
-    fn within(&mut self, view: &mut View<'_>, left: &Expr, right: &Expr, place: Place) -> Option<TypedExpr> {
-        let (of, list) = if Self::is_bare(view, left) {
-            let list = self.operand(view, right, None)?;
-            let item = if let Type::List(item) = &list.ty { Some(&**item) } else { None };
-            (self.operand(view, left, item)?, list)
-        } else {
-            let of = self.operand(view, left, None)?;
-            let expected = Type::List(Box::new(of.ty.clone()));
-            (of, self.operand(view, right, Some(&expected))?)
-        };
-        match &list.ty {
-            Type::List(item) if **item == of.ty => {}
-            Type::List(item) => {
-                let item = (**item).clone();
-                self.mismatch(&of, &item);
-                return None;
-            }
-            other => {
-                let message = format!("`in` looks into a list, this is of type {}", self.type_name(other));
-                self.report(&TB0307, list.place, message, "no list").help =
-                    Some("compare single values with `==`".into());
-                return None;
-            }
-        }
-        let kind = match list.kind {
-            TypedKind::List(mut values) => {
-                values.sort_by(order_for_set);
-                values.dedup_by(|a, b| order_for_set(a, b).is_eq());
-                TypedKind::In(Box::new(of), values)
-            }
-            _ => TypedKind::InList(Box::new(of), Box::new(list)),
-        };
         Some(TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place })
     }
 }

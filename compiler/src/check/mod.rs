@@ -1,24 +1,29 @@
 //! Types: from names to the typed program.
 //!
 //! Comes in: the declarations and rules by name. Goes out: the typed program, and everything that is wrong with it. Order:
-//! enums, records, facts, tasks, events, rules; what is wrong in one is left out of the next, so that one mistake is told
+//! lets, enums, records, facts, tasks, events, rules, tests; what is wrong in one is left out of the next, so that one mistake is told
 //! once. It never looks at messages and emits no code.
 
+mod clauses;
 mod declarations;
 mod events;
 mod expressions;
+mod lets;
+mod lists;
 mod paths;
 mod rules;
 mod shape;
+mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use taskbot_grammar::Let;
 use taskbot_graph::{Place, Type};
 
 use crate::Manifest;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::names::Names;
+use crate::names::{Names, Table};
 use crate::typed::{Program, TypedExpr};
 
 /// Checks a whole program.
@@ -30,13 +35,19 @@ pub(crate) fn check(names: &Names<'_>, manifests: &[Manifest], diagnostics: &mut
         program: Program::default(),
         types: BTreeMap::new(),
         facts: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        lets: Table::default(),
+        broken_lets: BTreeSet::new(),
+        used_lets: BTreeSet::new(),
     };
+    checker.lets();
     checker.enums();
     checker.records();
     checker.facts();
     checker.tasks();
     checker.events();
     checker.rules();
+    checker.tests();
     checker.program
 }
 
@@ -50,6 +61,14 @@ struct Checker<'c, 't> {
     types: BTreeMap<String, Type>,
     /// Facts by (name of the type, name): place in the program, and the key as an expression over the value bound last.
     facts: BTreeMap<(String, String), (usize, TypedExpr)>,
+    /// The limit of each group, and where it stands first.
+    groups: BTreeMap<String, (u32, Place)>,
+    /// Lets without those that stand for themselves, so that looking into them ends.
+    lets: Table<'t, Let>,
+    /// Lets that stand for themselves: told once.
+    broken_lets: BTreeSet<String>,
+    /// Lets that something reads.
+    used_lets: BTreeSet<String>,
 }
 
 impl Checker<'_, '_> {
@@ -79,6 +98,9 @@ impl Checker<'_, '_> {
             Type::String => "string".into(),
             Type::Evr => "evr".into(),
             Type::Nvr => "nvr".into(),
+            Type::Time => "time".into(),
+            Type::Duration => "duration".into(),
+            Type::Anything => "anything".into(),
             Type::Enum(id) => self.program.enums.get(*id as usize).map_or(String::new(), |e| e.name.clone()),
             Type::Record(id) => {
                 self.program.records.get(*id as usize).map_or(String::new(), |r| r.name.clone())

@@ -8,14 +8,14 @@ use taskbot_graph::{Part, Path, Place, Presence, Root as PathRoot, Type};
 
 use super::Checker;
 use super::shape::{Shape, Through};
-use super::view::{Root, View, path_key};
-use crate::diagnostic::{Diagnostic, TB0203, TB0206, TB0211, TB0301};
+use super::view::{RAW_BODY, Root, View, path_key};
+use crate::diagnostic::{Diagnostic, TB0203, TB0206, TB0211, TB0301, TB0310};
 use crate::typed::{TypedExpr, TypedKind};
 
 impl Checker<'_, '_> {
     pub(super) fn path(
         &mut self,
-        view: &View<'_>,
+        view: &mut View<'_>,
         names: &[Name],
         place: Place,
         expected: Option<&Type>,
@@ -24,16 +24,20 @@ impl Checker<'_, '_> {
         if let (Some(Type::Enum(id)), true) = (expected, rest.is_empty()) {
             let declared = self.program.enums.get(*id as usize)?;
             let is_value = declared.values.contains(&first.text);
-            if is_value && view.knows(&first.text) {
+            let is_name = view.knows(&first.text) || self.names.lets.contains_key(&first.text);
+            if is_value && is_name {
                 let message =
                     format!("`{}` is a value of enum `{}` and also a name here", first.text, declared.name);
                 self.report(&TB0211, place, message, "which one?").help =
                     Some(format!("write \"{}\" for the enum's value", first.text));
                 return None;
             }
-            if is_value || !view.knows(&first.text) {
+            if is_value || !is_name {
                 return self.enum_value(*id, &first.text, place);
             }
+        }
+        if !view.knows(&first.text) && self.names.lets.contains_key(&first.text) {
+            return self.named(view, names, place, expected);
         }
         let mut key = path_key([first.text.as_str()].into_iter());
         let mut at = match &view.root {
@@ -62,6 +66,7 @@ impl Checker<'_, '_> {
                 };
                 self.access(view, this, first)?
             }
+            Root::Raw => return self.raw_path(view, names, place, expected),
             Root::Nothing => return self.unknown_name(view, first, None),
         };
         if view.guarded.contains(&key) {
@@ -86,6 +91,42 @@ impl Checker<'_, '_> {
             .did_you_mean(&name.text, view.names());
         self.push(diagnostic);
         None
+    }
+
+    /// A path into a body that no event declares: `body.a.b`, of the type that is expected.
+    fn raw_path(
+        &mut self,
+        view: &View<'_>,
+        names: &[Name],
+        place: Place,
+        expected: Option<&Type>,
+    ) -> Option<TypedExpr> {
+        let (first, rest) = names.split_first()?;
+        if first.text != RAW_BODY {
+            return self.unknown_name(view, first, None);
+        }
+        let Some(ty) = expected.filter(|ty| !rest.is_empty() && !matches!(ty, Type::Record(_))) else {
+            let (message, label) = if rest.is_empty() {
+                ("the body as a whole is no value", "name a member: `body.NAME`")
+            } else {
+                ("the type of this value is not known", "no event declares it")
+            };
+            self.report(&TB0310, place, message, label).help = Some(
+                "compare it with a literal, or declare an event: `taskbot schema infer` writes one".into(),
+            );
+            return None;
+        };
+        let steps = rest.iter().map(|n| n.text.clone()).collect();
+        let path = Path {
+            root: PathRoot::Raw,
+            steps,
+            lists: Vec::new(),
+            ty: ty.clone(),
+            presence: Presence::Optional,
+        };
+        let key = path_key(names.iter().map(|n| n.text.as_str()));
+        let presence = if view.guarded.contains(&key) { Presence::Required } else { Presence::Optional };
+        Some(TypedExpr { kind: TypedKind::Path(path), ty: ty.clone(), presence, place })
     }
 
     /// A path into a body: through its shape, then on into the value that stands there.

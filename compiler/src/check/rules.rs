@@ -5,17 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use taskbot_grammar::{self as tree, Call, Expr, ExprKind};
+use taskbot_grammar::{self as tree, Call, Expr, ExprKind, Waits};
 use taskbot_graph::{Param, Place, Presence, Scope, TaskDef, Type, Value};
 
 use super::Checker;
 use super::view::{Root, View};
 
 use crate::diagnostic::{
-    Diagnostic, TB0201, TB0202, TB0207, TB0209, TB0303, TB0307, TB0401, TB0402, TB0403, TB0407,
+    Diagnostic, TB0202, TB0207, TB0209, TB0303, TB0307, TB0309, TB0401, TB0402, TB0403, TB0407,
 };
 use crate::names::Placed;
-use crate::typed::{TypedArgument, TypedEvent, TypedExpr, TypedKind, TypedRule};
+use crate::typed::{TypedArgument, TypedClauses, TypedEvent, TypedExpr, TypedKind, TypedRule};
 
 /// An axis while its rule is checked.
 struct Axis {
@@ -60,19 +60,13 @@ impl Checker<'_, '_> {
         let rule = placed.node;
         let tasks: Vec<Option<(usize, TaskDef)>> =
             rule.calls.iter().map(|call| self.task(placed, call)).collect();
-        let Some(event_at) = self.program.events.iter().position(|e| e.name == rule.event.text) else {
-            let message = format!("there is no event `{}`", rule.event.text);
-            let diagnostic =
-                Diagnostic::new(&TB0201, placed.place(rule.event.span), message, "unknown event")
-                    .did_you_mean(&rule.event.text, self.names.events.keys().map(String::as_str));
-            self.push(diagnostic);
-            return None;
-        };
+        let event_at = self.event_of(placed, &rule.event)?;
         let event = self.program.events.get(event_at)?.clone();
-        let mut view = View::new(placed.file, Root::Event(&event));
+        let root = if matches!(rule.event, Waits::Topic(_)) { Root::Raw } else { Root::Event(&event) };
+        let mut view = View::new(placed.file, root);
         let condition = rule.condition.as_ref().map(|c| self.condition(&mut view, c));
         if let Some(condition) = &rule.condition {
-            view.assume(condition);
+            view.assume(condition, &self.lets);
         }
         let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| task).collect();
         let axes: Vec<Option<Axis>> =
@@ -87,15 +81,17 @@ impl Checker<'_, '_> {
                 None => complete = false,
             }
         }
-        let except = self.except(&mut view, &axes, rule)?;
+        let except = self.except(&mut view, &axes, rule);
+        let clauses = self.clauses(&mut view, &rule.clauses);
         if complete {
             self.axes_are_used(&axes, &actions);
         }
         let condition = condition.map_or(Some(None), |c| c.map(Some))?;
+        let (except, clauses) = (except?, clauses?);
         if !complete {
             return None;
         }
-        let scope = scope(&event, condition.as_ref(), &axes, &actions);
+        let scope = scope(&event, condition.as_ref(), &axes, &actions, &clauses);
         let axes = axes.into_iter().map(|a| (a.name, a.list)).collect();
         Some(TypedRule {
             name,
@@ -107,11 +103,29 @@ impl Checker<'_, '_> {
             axes,
             except,
             actions,
+            clauses,
         })
     }
 
-    fn task(&mut self, placed: &Placed<'_, tree::Rule>, call: &Call) -> Option<(usize, TaskDef)> {
+    fn event_of(&mut self, placed: &Placed<'_, tree::Rule>, waits: &Waits) -> Option<usize> {
+        let place = placed.place(waits.name().span);
+        match waits {
+            Waits::Topic(topic) => self.raw_event(place, &topic.text),
+            Waits::Event(event) => {
+                self.known_event(place, &event.text);
+                self.program.events.iter().position(|e| e.name == event.text)
+            }
+        }
+    }
+
+    pub(super) fn task<T>(&mut self, placed: &Placed<'_, T>, call: &Call) -> Option<(usize, TaskDef)> {
         let name = &call.task.text;
+        if name.contains('.') {
+            let message = format!("`{name}` is a value of a message, a task's name is static");
+            self.report(&TB0309, placed.place(call.task.span), message, "not a task's name").help =
+                Some("write one rule for each task, and choose between them with `where`".into());
+            return None;
+        }
         if let Some(at) = self.program.tasks.iter().position(|t| t.name == *name) {
             return self.program.tasks.get(at).map(|t| (at, t.clone()));
         }
@@ -345,7 +359,7 @@ fn rule_name(rule: &tree::Rule) -> String {
         Some(name) => name.text.clone(),
         None => {
             let tasks: Vec<&str> = rule.calls.iter().map(|c| c.task.text.as_str()).collect();
-            format!("{}/{}", rule.event.text, tasks.join("+"))
+            format!("{}/{}", rule.event.name().text, tasks.join("+"))
         }
     }
 }
@@ -356,10 +370,12 @@ fn scope(
     condition: Option<&TypedExpr>,
     axes: &[Axis],
     actions: &[(usize, Vec<TypedArgument>)],
+    clauses: &TypedClauses,
 ) -> Scope {
     let arguments = actions.iter().flat_map(|(_, arguments)| arguments);
     let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
-    let mut exprs = condition.into_iter().chain(axes.iter().map(|a| &a.list)).chain(arguments);
+    let axes = axes.iter().map(|a| &a.list);
+    let mut exprs = condition.into_iter().chain(axes).chain(arguments).chain(clauses.keys());
     let of_subject = |at: usize| event.values.get(at).is_some_and(|value| value.scope == Scope::Subject);
     let varies = |kind: &TypedKind| matches!(kind, TypedKind::EventValue(at) if of_subject(*at));
     if exprs.any(|e| e.any(&mut |kind| varies(kind))) { Scope::Subject } else { Scope::Message }

@@ -3,11 +3,15 @@
 //! Comes in: an event's values, a body's shape, or one value, and the guards read so far. Goes out: whether a name is known.
 //! Guards are kept by the spelling of their path, so no name may stand for two things in one view.
 
-use taskbot_grammar::{Expr, ExprKind, Span};
+use taskbot_grammar::{Expr, ExprKind, Let, Span};
 use taskbot_graph::{Place, Type};
 
 use super::shape::Shape;
+use crate::names::Table;
 use crate::typed::TypedEvent;
+
+/// How a rule on a raw topic names the message's body.
+pub(super) const RAW_BODY: &str = "body";
 
 /// What names may mean at a place.
 pub(super) struct View<'v> {
@@ -29,6 +33,8 @@ pub(super) enum Root<'v> {
     Body { body: &'v Shape, subject: Option<(&'v str, &'v Shape)> },
     /// The parts of one value.
     Value(Type),
+    /// The body of a topic that no event declares, named [`RAW_BODY`].
+    Raw,
 }
 
 impl<'v> View<'v> {
@@ -46,8 +52,8 @@ impl<'v> View<'v> {
     }
 
     /// From here on the paths that this condition guards are there.
-    pub(super) fn assume(&mut self, condition: &Expr) {
-        guards(condition, true, &mut self.guarded);
+    pub(super) fn assume(&mut self, condition: &Expr, lets: &Table<'_, Let>) {
+        guards(condition, true, lets, &mut self.guarded);
     }
 
     /// Names that a path can begin with.
@@ -55,6 +61,7 @@ impl<'v> View<'v> {
         let mut names: Vec<&str> = self.bound.iter().map(|(n, _)| n.as_str()).collect();
         match &self.root {
             Root::Nothing | Root::Value(_) => {}
+            Root::Raw => names.push(RAW_BODY),
             Root::Event(event) => names.extend(event.values.iter().map(|v| v.name.as_str())),
             Root::Body { body, subject } => {
                 names.extend(body.member_names());
@@ -74,8 +81,8 @@ pub(super) fn path_key<'n>(names: impl Iterator<Item = &'n str>) -> String {
     names.collect::<Vec<_>>().join("\u{1f}")
 }
 
-/// The paths that are surely there when the condition has this truth.
-pub(super) fn guards(condition: &Expr, truth: bool, out: &mut Vec<String>) {
+/// The paths that are surely there when the condition has this truth. Lets hold no circle: that was checked before.
+pub(super) fn guards(condition: &Expr, truth: bool, lets: &Table<'_, Let>, out: &mut Vec<String>) {
     match (&condition.kind, truth) {
         (ExprKind::Has(of), true) => {
             if let ExprKind::Path(names) = &of.kind {
@@ -83,9 +90,16 @@ pub(super) fn guards(condition: &Expr, truth: bool, out: &mut Vec<String>) {
                 out.extend((1..=names.len()).map(|n| path_key(names.iter().copied().take(n))));
             }
         }
-        (ExprKind::Not(of), _) => guards(of, !truth, out),
+        (ExprKind::Not(of), _) => guards(of, !truth, lets, out),
+        (ExprKind::Path(names), _) => {
+            if let [one] = names.as_slice()
+                && let Some(named) = lets.get(&one.text)
+            {
+                guards(&named.node.value, truth, lets, out);
+            }
+        }
         (ExprKind::And(parts), true) | (ExprKind::Or(parts), false) => {
-            parts.iter().for_each(|p| guards(p, truth, out))
+            parts.iter().for_each(|p| guards(p, truth, lets, out))
         }
         _ => {}
     }

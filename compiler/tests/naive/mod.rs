@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use taskbot_compiler::{Program, TypedArgument, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule};
 use taskbot_graph::{
     Answer, CompareOp, Evr, FactKey, Glob, Nvr, Part, Path, Presence, Quantifier, Root, Scope, Test, Type,
-    Value,
+    Value, parse_time, topic_matches,
 };
 
 /// Everything a message asks for, as sorted lines.
@@ -23,7 +23,9 @@ pub fn judge(
     let mut lines = BTreeSet::new();
     for (place, event) in program.events.iter().enumerate() {
         let rules: Vec<&TypedRule> = program.rules.iter().filter(|r| r.event == place).collect();
-        if rules.is_empty() || !event.dialects.iter().any(|d| d.topics.iter().any(|t| t == topic)) {
+        if rules.is_empty()
+            || !event.dialects.iter().any(|d| d.topics.iter().any(|t| t == topic || topic_matches(t, topic)))
+        {
             continue;
         }
         let Some(dialect) = choose(program, event, topic, body, facts, &mut lines) else { continue };
@@ -70,7 +72,9 @@ fn choose<'p>(
     lines: &mut BTreeSet<String>,
 ) -> Option<&'p TypedDialect> {
     let (mut misfit, mut other) = (false, false);
-    for dialect in event.dialects.iter().filter(|d| d.topics.iter().any(|t| t == topic)) {
+    for dialect in
+        event.dialects.iter().filter(|d| d.topics.iter().any(|t| t == topic || topic_matches(t, topic)))
+    {
         let scene = Scene { program, dialect, body, row: None, facts, bound: Vec::new() };
         match dialect.condition.as_ref().map_or(Truth::True, |c| scene.truth(c)) {
             Truth::False => other = true,
@@ -101,7 +105,7 @@ fn fits(scene: &Scene<'_>) -> bool {
         }
     };
     scene.dialect.required.iter().all(|path| match path.root {
-        Root::Body => matches!(scene.path(path), Cell::Is(_)),
+        Root::Body | Root::Raw => matches!(scene.path(path), Cell::Is(_)),
         Root::Subject => {
             rows.iter().all(|row| matches!(Scene { row: Some(row), ..scene.clone() }.path(path), Cell::Is(_)))
         }
@@ -267,6 +271,25 @@ impl Scene<'_> {
                 _ => false,
             }),
             TypedKind::Like(of, pattern) => self.test(of, |v| Glob::new(pattern).unwrap().matches(&v.text())),
+            TypedKind::Matches(of, pattern) => {
+                self.test(of, |v| regex::Regex::new(pattern).unwrap().is_match(&v.text()))
+            }
+            TypedKind::Count(list, condition) => self.then_list(list, |items| {
+                let mut count = 0;
+                let mut open: Option<Open> = None;
+                for item in items {
+                    let mut inner = self.clone();
+                    inner.bound.push(item.clone());
+                    match condition.as_ref().map_or(Truth::True, |c| inner.truth(c)) {
+                        Truth::True => count += 1,
+                        Truth::False => {}
+                        Truth::Open(more) => {
+                            open = Some(open.map_or(more.clone(), |known| join(known, more)));
+                        }
+                    }
+                }
+                open.map_or(Cell::Is(Value::Int(count)), Cell::Open)
+            }),
             TypedKind::Test(test, of) => match (self.eval(of), test) {
                 (Cell::Open(open), _) => Cell::Open(open),
                 (Cell::Is(_), Test::Has) | (Cell::Null, Test::IsNull) | (Cell::Absent, Test::IsAbsent) => {
@@ -329,8 +352,15 @@ impl Scene<'_> {
 
     /// Reads a path by walking the JSON tree.
     fn path(&self, path: &Path) -> Cell {
-        let root = if path.root == Root::Body { Some(self.body) } else { self.row };
+        let root = if path.root == Root::Subject { self.row } else { Some(self.body) };
         let Some(root) = root else { return Cell::Absent };
+        if path.root == Root::Raw {
+            return match walk(root, &path.steps, &path.lists, 0) {
+                Found::Null => Cell::Null,
+                Found::One(json) => self.read(json, &path.ty).map_or(Cell::Absent, Cell::Is),
+                _ => Cell::Absent,
+            };
+        }
         let required = path.presence == Presence::Required;
         match walk(root, &path.steps, &path.lists, 0) {
             Found::Wrong => misfit(),
@@ -365,6 +395,10 @@ impl Scene<'_> {
             (Type::String | Type::Enum(_), Json::String(t)) => Value::Text(t.as_str().into()),
             (Type::Evr, Json::String(t)) => Value::Evr(Evr::parse(t)?.into()),
             (Type::Nvr, Json::String(t)) => Value::Nvr(Nvr::parse(t)?.into()),
+            (Type::Time, Json::String(t)) => Value::Time(parse_time(t)?),
+            (Type::Time, Json::Number(n)) => Value::Time((n.as_f64()? * 1000.0) as i64),
+            (Type::Duration, Json::Number(n)) => Value::Duration((n.as_f64()? * 1000.0) as i64),
+            (Type::Anything, json) => Value::Text(json.to_string().into()),
             (Type::List(item), Json::Array(items)) => Value::List(
                 items.iter().map(|json| self.read(json, item)).collect::<Option<Vec<_>>>()?.into(),
             ),

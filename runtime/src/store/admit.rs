@@ -205,7 +205,7 @@ fn decided(c: &Connection, message: &Known<'_>, decision: &Decision) -> rusqlite
     for wanted in &decision.runs {
         match insert_run(c, message, wanted)? {
             (id, Novelty::New) => {
-                let rules: Vec<&str> = wanted.reasons.iter().map(|reason| reason.rule.as_str()).collect();
+                let rules: Vec<&str> = wanted.asks.iter().map(|ask| ask.reason.rule.as_str()).collect();
                 let text = format!("{} asked for by {}", wanted.key, rules.join(", "));
                 log::log(c, message.at, Level::Info, Some(id), Some(message.message_id), &text)?;
                 admitted.new_runs.push(NewRun { id, key: wanted.key.clone() });
@@ -295,7 +295,7 @@ fn insert_run(c: &Connection, message: &Known<'_>, wanted: &WantedRun) -> rusqli
             (id, Novelty::Known)
         }
     };
-    for reason in &wanted.reasons {
+    for reason in wanted.asks.iter().map(|ask| &ask.reason) {
         c.prepare_cached(
             "INSERT OR IGNORE INTO reasons (run, message, rule, subject) VALUES (?1, ?2, ?3, ?4)",
         )?

@@ -1,0 +1,122 @@
+//! Lists: literals, `in`, quantifiers and `count`.
+//!
+//! Comes in: their trees. Goes out: typed expressions. Inside of a quantifier its element is a name, and guards hold as far as
+//! the quantifier.
+
+use taskbot_grammar::{Expr, Name};
+use taskbot_graph::{Place, Presence, Type, order_for_set};
+
+use super::Checker;
+use super::view::View;
+use crate::diagnostic::{TB0212, TB0301, TB0307};
+use crate::typed::{TypedExpr, TypedKind};
+
+impl Checker<'_, '_> {
+    pub(super) fn list(
+        &mut self,
+        view: &mut View<'_>,
+        items: &[Expr],
+        place: Place,
+        expected: Option<&Type>,
+    ) -> Option<TypedExpr> {
+        let mut item_type = if let Some(Type::List(item)) = expected { Some((**item).clone()) } else { None };
+        let mut values = Vec::new();
+        let mut complete = true;
+        for item in items {
+            let Some(typed) = self.expr(view, item, item_type.as_ref()) else {
+                complete = false;
+                continue;
+            };
+            let wanted = item_type.get_or_insert_with(|| typed.ty.clone()).clone();
+            if typed.ty != wanted {
+                self.mismatch(&typed, &wanted);
+                complete = false;
+            } else if let TypedKind::Const(value) = typed.kind {
+                values.push(value);
+            } else {
+                self.report(&TB0301, typed.place, "a list holds literals only", "not a literal");
+                complete = false;
+            }
+        }
+        let ty = Type::List(Box::new(item_type.unwrap_or(Type::String)));
+        complete.then_some(TypedExpr {
+            kind: TypedKind::List(values),
+            ty,
+            presence: Presence::Required,
+            place,
+        })
+    }
+
+    pub(super) fn within(
+        &mut self,
+        view: &mut View<'_>,
+        left: &Expr,
+        right: &Expr,
+        place: Place,
+    ) -> Option<TypedExpr> {
+        let (of, list) = if self.is_bare(view, left) && !Self::is_raw(view, right) {
+            let list = self.operand(view, right, None)?;
+            let item = if let Type::List(item) = &list.ty { Some(&**item) } else { None };
+            (self.operand(view, left, item)?, list)
+        } else {
+            let of = self.operand(view, left, None)?;
+            let expected = Type::List(Box::new(of.ty.clone()));
+            (of, self.operand(view, right, Some(&expected))?)
+        };
+        match &list.ty {
+            Type::List(item) if **item == of.ty => {}
+            Type::List(item) => {
+                let item = (**item).clone();
+                self.mismatch(&of, &item);
+                return None;
+            }
+            other => {
+                let message = format!("`in` looks into a list, this is of type {}", self.type_name(other));
+                self.report(&TB0307, list.place, message, "no list").help =
+                    Some("compare single values with `==`".into());
+                return None;
+            }
+        }
+        let kind = match list.kind {
+            TypedKind::List(mut values) => {
+                values.sort_by(order_for_set);
+                values.dedup_by(|a, b| order_for_set(a, b).is_eq());
+                TypedKind::In(Box::new(of), values)
+            }
+            _ => TypedKind::InList(Box::new(of), Box::new(list)),
+        };
+        Some(TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place })
+    }
+
+    /// A list, and a condition on each of its elements.
+    #[expect(clippy::type_complexity, reason = "a list, and a condition that may be none or wrong")]
+    pub(super) fn elements(
+        &mut self,
+        view: &mut View<'_>,
+        name: &Name,
+        list: &Expr,
+        condition: Option<&Expr>,
+    ) -> Option<(TypedExpr, Option<TypedExpr>)> {
+        let raw =
+            (condition.is_none() && Self::is_raw(view, list)).then(|| Type::List(Box::new(Type::Anything)));
+        let list = self.operand(view, list, raw.as_ref())?;
+        let Type::List(item) = &list.ty else {
+            let message = format!("only a list has elements, this is of type {}", self.type_name(&list.ty));
+            self.report(&TB0307, list.place, message, "no list");
+            return None;
+        };
+        if view.knows(&name.text) {
+            let message = format!("`{}` is a name here already", name.text);
+            self.report(&TB0212, view.place(name.span), message, "the second thing of this name").help =
+                Some("give the element another name".into());
+            return None;
+        }
+        let Some(condition) = condition else { return Some((list, None)) };
+        view.bound.push((name.text.clone(), (**item).clone()));
+        let known = view.guarded.len();
+        let condition = self.condition(view, condition);
+        view.guarded.truncate(known);
+        view.bound.pop();
+        Some((list, Some(condition?)))
+    }
+}

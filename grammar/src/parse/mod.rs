@@ -1,0 +1,370 @@
+//! Items to syntax tree, by pest.
+//!
+//! Comes in: the text of a file. Goes out: the tree of every item that could be read, and all syntax errors in the order of their
+//! places. It never fails and never looks at what names mean. The pairs of pest end in this room: no other file sees them.
+//!
+//! Here: the way through a file, and names, strings and numbers. `rule`, `declaration`, `test` and `expression` read what
+//! their names say.
+
+mod declaration;
+mod expression;
+mod rule;
+mod test;
+
+use pest::Parser;
+use pest::error::{ErrorVariant, InputLocation};
+use pest::iterators::{Pair, Pairs};
+
+use crate::token::{self, Token, TokenKind};
+use crate::tree::*;
+use crate::words::word;
+
+pub(crate) mod pest_grammar {
+    //! What `pest_derive` makes of the normative grammar.
+    #[derive(pest_derive::Parser)]
+    #[grammar = "../taskbot.pest"]
+    pub(crate) struct ItemParser;
+}
+
+use pest_grammar::{ItemParser, Rule as R};
+
+/// Steps that pest may take for one item: the largest real ones take some thousands, a list of 100 000 names about 4 million.
+const CALL_LIMIT: usize = 5_000_000;
+
+/// Reads a file. The tree holds every item without an error.
+pub fn parse(text: &str) -> (File, Vec<SyntaxError>) {
+    pest::set_call_limit(std::num::NonZeroUsize::new(CALL_LIMIT));
+    let tokens = token::tokens(text);
+    let (raw, mut errors) = token::items(text, &tokens);
+    let mut file = File::default();
+    for item in raw {
+        match ItemParser::parse(R::item, item.span.of(text)) {
+            Ok(pairs) => {
+                let mut reader = Reader { text, tokens: &tokens, base: item.span.start, errors: Vec::new() };
+                if let Some(kind) = pairs.into_iter().next().and_then(|pair| reader.item(pair)) {
+                    let doc = token::doc_before(text, &tokens, item.span.start);
+                    file.items.push(Item { span: item.span, doc, kind });
+                }
+                errors.append(&mut reader.errors);
+            }
+            Err(error) => errors.push(reword(text, &tokens, item.span, error)),
+        }
+    }
+    errors.sort_by_key(|e| e.span);
+    (file, errors)
+}
+
+/// What pest could not read, in the words of the language: the token found, and what could stand there.
+fn reword(text: &str, tokens: &[Token], item: Span, error: pest::error::Error<R>) -> SyntaxError {
+    let at = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => {
+            item.start.saturating_add(Span::new(at, at).start)
+        }
+    };
+    let found = tokens
+        .iter()
+        .filter(|t| !matches!(t.kind, TokenKind::Space | TokenKind::Comment | TokenKind::Doc))
+        .find(|t| t.span.end > at && t.span.start < item.end);
+    let ErrorVariant::ParsingError { positives, .. } = error.variant else {
+        return SyntaxError { span: item, kind: SyntaxErrorKind::TooLarge };
+    };
+    let mut expected: Vec<&'static str> = positives.into_iter().filter_map(word).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    let span = found.map_or(Span { start: item.end.saturating_sub(1), end: item.end }, |t| t.span);
+    let found = found.map_or(String::new(), |t| t.span.of(text).to_owned());
+    SyntaxError { span, kind: SyntaxErrorKind::Unexpected { found, expected } }
+}
+
+/// Turns the pairs of one item into the tree. A missing child cannot be: the grammar gave it; `None` then only ends the item.
+struct Reader<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    base: u32,
+    errors: Vec<SyntaxError>,
+}
+
+impl Reader<'_> {
+    /// Where a pair stands, without the blanks and comments that pest takes along before an optional part that is not there.
+    fn span(&self, pair: &Pair<'_, R>) -> Span {
+        let span = pair.as_span();
+        let local = Span::new(span.start(), span.end());
+        let start = self.base.saturating_add(local.start);
+        let mut end = self.base.saturating_add(local.end);
+        let ends_by = |end: u32| self.tokens.partition_point(|t| t.span.end <= end);
+        for token in self.tokens.get(..ends_by(end)).unwrap_or_default().iter().rev() {
+            if token.span.end != end || token.span.start < start || !token.kind.is_trivia() {
+                break;
+            }
+            end = token.span.start;
+        }
+        Span { start, end }
+    }
+
+    fn doc(&self, pair: &Pair<'_, R>) -> String {
+        token::doc_before(self.text, self.tokens, self.span(pair).start)
+    }
+
+    fn item(&mut self, pair: Pair<'_, R>) -> Option<ItemKind> {
+        let kind = pair.as_rule();
+        let mut inner = significant(pair);
+        Some(match kind {
+            R::rule => ItemKind::Rule(self.rule(inner)?),
+            R::event => ItemKind::Event(self.event(inner)?),
+            R::record => {
+                let name = self.name(inner.next()?)?;
+                let (mut fields, mut identity) = (Vec::new(), Vec::new());
+                for member in inner {
+                    match member.as_rule() {
+                        R::field => fields.push(self.field(member)?),
+                        _ => identity = significant(member).map(|p| self.name(p)).collect::<Option<_>>()?,
+                    }
+                }
+                ItemKind::Record(Record { name, fields, identity })
+            }
+            R::enumeration => {
+                let name = self.name(inner.next()?)?;
+                ItemKind::Enum(Enum { name, values: inner.map(|p| self.name(p)).collect::<Option<_>>()? })
+            }
+            R::fact => ItemKind::Fact(Fact {
+                on: self.name(inner.next()?)?,
+                name: self.name(inner.next()?)?,
+                ty: self.ty(inner.next()?)?,
+                key: self.expr(inner.next()?)?,
+            }),
+            R::task => ItemKind::Task(self.task(inner)?),
+            R::binding => {
+                ItemKind::Let(Let { name: self.name(inner.next()?)?, value: self.expr(inner.next()?)? })
+            }
+            R::import => ItemKind::Use(self.name(inner.next()?)?),
+            R::test => ItemKind::Test(self.test(inner)?),
+            _ => return None,
+        })
+    }
+
+    /// A word, dotted words or a string, as a name.
+    fn name(&mut self, pair: Pair<'_, R>) -> Option<Name> {
+        let span = self.span(&pair);
+        let text = if pair.as_rule() == R::string { self.string(&pair) } else { pair.as_str().to_owned() };
+        Some(Name { text, span })
+    }
+
+    fn arguments(&mut self, pair: Pair<'_, R>) -> Option<Vec<(Name, Expr)>> {
+        significant(pair)
+            .map(|argument| {
+                let mut inner = significant(argument);
+                Some((self.name(inner.next()?)?, self.expr(inner.next()?)?))
+            })
+            .collect()
+    }
+
+    /// What stands in `r"..."`, as it stands there; else a string with its escapes resolved.
+    fn pattern(&mut self, pair: &Pair<'_, R>) -> Name {
+        let span = self.span(pair);
+        let raw = pair.as_str();
+        let text = match pair.as_rule() {
+            R::raw_string => raw.get(2..raw.len().saturating_sub(1)).unwrap_or_default().to_owned(),
+            _ => self.string(pair),
+        };
+        Name { text, span }
+    }
+
+    fn string(&mut self, pair: &Pair<'_, R>) -> String {
+        let raw = pair.as_str();
+        let raw = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+        let mut out = String::with_capacity(raw.len());
+        let mut chars = raw.chars();
+        while let Some(c) = chars.next() {
+            let escaped = if c == '\\' { chars.next() } else { None };
+            match escaped {
+                None => out.push(c),
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some(c @ ('"' | '\\')) => out.push(c),
+                Some(_) => {
+                    self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::BadEscape })
+                }
+            }
+        }
+        out
+    }
+
+    fn duration(&mut self, pair: &Pair<'_, R>) -> u64 {
+        let text = pair.as_str();
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit: u64 = match text.get(digits.len()..) {
+            Some("ms") => 1,
+            Some("s") => 1_000,
+            Some("m") => 60_000,
+            Some("h") => 3_600_000,
+            _ => 86_400_000,
+        };
+        let value = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+        value.unwrap_or_else(|| {
+            self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::NumberTooLarge });
+            0
+        })
+    }
+}
+
+/// The children of a pair without its keywords and end mark.
+fn significant(pair: Pair<'_, R>) -> impl Iterator<Item = Pair<'_, R>> {
+    let inner: Pairs<'_, R> = pair.into_inner();
+    inner.filter(|p| {
+        !matches!(
+            p.as_rule(),
+            R::EOI
+                | R::kw_rule
+                | R::kw_on
+                | R::kw_where
+                | R::kw_run
+                | R::kw_for
+                | R::kw_in
+                | R::kw_except
+                | R::kw_event
+                | R::kw_each
+                | R::kw_dialect
+                | R::kw_topic
+                | R::kw_body
+                | R::kw_happening
+                | R::kw_within
+                | R::kw_record
+                | R::kw_identity
+                | R::kw_else
+                | R::kw_enum
+                | R::kw_fact
+                | R::kw_key
+                | R::kw_task
+                | R::kw_repository
+                | R::kw_at
+                | R::kw_emits
+                | R::kw_has
+                | R::kw_like
+                | R::kw_is
+                | R::kw_null
+                | R::kw_absent
+                | R::kw_not
+                | R::kw_or
+                | R::kw_and
+                | R::kw_matches
+                | R::kw_count
+                | R::kw_once
+                | R::kw_per
+                | R::kw_after
+                | R::kw_quiet
+                | R::kw_most
+                | R::kw_superseding
+                | R::kw_limit
+                | R::kw_group
+                | R::kw_priority
+                | R::kw_timeout
+                | R::kw_may
+                | R::kw_loop
+                | R::kw_let
+                | R::kw_use
+                | R::kw_test
+                | R::kw_given
+                | R::kw_from
+                | R::kw_with
+                | R::kw_expect
+                | R::kw_nothing
+                | R::kw_quarantine
+                | R::kw_deprecated
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, reason = "tests")]
+    use super::*;
+
+    fn one(text: &str) -> ItemKind {
+        let (file, errors) = parse(text);
+        assert_eq!(errors, [], "{text}");
+        let [item] = file.items.as_slice() else { panic!("{} items in {text}", file.items.len()) };
+        item.kind.clone()
+    }
+
+    fn condition(text: &str) -> String {
+        let ItemKind::Rule(rule) = one(&format!("on e where {text} run t")) else { panic!("no rule") };
+        sketch(&rule.condition.unwrap_or_else(|| panic!("no condition")))
+    }
+
+    #[test]
+    fn places_hold_no_blanks_or_comments_at_their_end() {
+        let text = "on e where a.b == 1 # why\n  run t";
+        let ItemKind::Rule(rule) = one(text) else { panic!("no rule") };
+        assert_eq!(rule.condition.map(|c| c.span.of(text)), Some("a.b == 1"));
+    }
+
+    /// The structure of an expression in brackets.
+    fn sketch(expr: &Expr) -> String {
+        let all = |es: &[Expr], by: &str| format!("({})", es.iter().map(sketch).collect::<Vec<_>>().join(by));
+        match &expr.kind {
+            ExprKind::Path(names) => names.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join("."),
+            ExprKind::And(es) => all(es, " and "),
+            ExprKind::Or(es) => all(es, " or "),
+            ExprKind::Not(e) => format!("!{}", sketch(e)),
+            ExprKind::Else(a, b) => format!("({} else {})", sketch(a), sketch(b)),
+            ExprKind::Compare(_, a, b) => format!("({} ? {})", sketch(a), sketch(b)),
+            ExprKind::In(a, b) => format!("({} in {})", sketch(a), sketch(b)),
+            ExprKind::List(es) => all(es, ","),
+            ExprKind::Has(e) => format!("has {}", sketch(e)),
+            ExprKind::Quantified { list, condition, .. } => {
+                format!("Q({} | {})", sketch(list), sketch(condition))
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn binding_is_else_comparison_not_and_or() {
+        assert_eq!(condition("a or b and not c == d else e"), "(a or (b and !(c ? (d else e))))");
+        assert_eq!(condition("not not a and has b.c"), "(!!a and has b.c)");
+        assert_eq!(condition("(any b in x.y where b.z in [C, D])"), "Q(x.y | (b.z in (C,D)))");
+        assert_eq!(condition("(a or b) and c"), "((a or b) and c)");
+    }
+
+    #[test]
+    fn keywords_are_names_after_a_dot() {
+        assert_eq!(condition("koji.task.in == on-call"), "(koji.task.in ? on-call)");
+    }
+
+    #[test]
+    fn the_seven_rules_shape() {
+        let ItemKind::Rule(rule) = one(
+            "on a.b\n  where p.n in [\"x\", \"y\"]\n  run t(q: p), u for c in [X, Y] for d in p.as except (X, _)",
+        ) else {
+            panic!("no rule")
+        };
+        assert_eq!((rule.calls.len(), rule.axes.len(), rule.except.len()), (2, 2, 1));
+    }
+
+    #[test]
+    fn an_error_names_the_token_found_and_costs_one_item() {
+        let text = "on a where run b\n\non c run d";
+        let (file, errors) = parse(text);
+        assert_eq!(file.items.len(), 1);
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert_eq!(error.span.of(text), "run");
+        assert!(
+            matches!(&error.kind, SyntaxErrorKind::Unexpected { found, .. } if found == "run"),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn hostile_text_ends() {
+        for text in [
+            "not ".repeat(20_000),
+            "a else ".repeat(20_000),
+            "x.".repeat(50_000),
+            "\"".repeat(9_999),
+            "\u{0}".into(),
+        ] {
+            let _ = parse(&format!("on e where {text}x run t"));
+            let _ = parse(&text);
+        }
+    }
+}
