@@ -8,16 +8,20 @@
 mod check;
 mod diagnostic;
 mod imports;
+mod lint;
 mod lower;
 mod names;
 mod syntax;
 mod typed;
+
+use std::collections::BTreeSet;
 
 use taskbot_grammar as tree;
 use taskbot_graph::{Graph, SourceFile};
 
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Severity, Suggestion};
 pub use imports::imports;
+pub use lint::{Domains, lint};
 pub use typed::{
     Looping, Program, TestFact, TestMessage, TypedArgument, TypedClauses, TypedDialect, TypedEvent,
     TypedExpect, TypedExpectKind, TypedExpr, TypedKind, TypedRule, TypedTest, TypedValue, TypedWindow,
@@ -83,6 +87,12 @@ pub struct Compiled {
     pub program: Program,
     /// The graph; none if one diagnostic is an error.
     pub graph: Option<Graph>,
+    /// The tree of each file.
+    pub(crate) trees: Vec<tree::File>,
+    /// Whose each file is.
+    pub(crate) origins: Vec<Origin>,
+    /// Lets that something reads.
+    pub(crate) used_lets: BTreeSet<String>,
 }
 
 /// Compiles a program. Nothing is lowered if anything is an error.
@@ -111,10 +121,15 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     });
     let names = names::collect(placed, &mut diagnostics);
     imports::check(&names, &files, &mut diagnostics);
-    let program = check::check(&names, manifests, &mut diagnostics);
+    let (program, used_lets) = check::check(&names, manifests, &mut diagnostics);
+    // A let is looked into wherever it is used, and told of once.
     diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
+    diagnostics.dedup_by(|a, b| a.code.id == b.code.id && a.primary == b.primary && a.message == b.message);
 
     let failed = diagnostics.iter().any(|d| d.code.severity == Severity::Error);
     let graph = (!failed).then(|| lower::lower(&program, files.clone()));
-    Compiled { files, rules: names.rules.len(), diagnostics, program, graph }
+    let rules = names.rules.len();
+    let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
+    let origins = (0..files.len()).map(origin).collect();
+    Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets }
 }

@@ -89,7 +89,6 @@ impl Checker<'_, '_> {
     }
 
     /// A list, and a condition on each of its elements.
-    #[expect(clippy::type_complexity, reason = "a list, and a condition that may be none or wrong")]
     pub(super) fn elements(
         &mut self,
         view: &mut View<'_>,

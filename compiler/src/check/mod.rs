@@ -27,7 +27,11 @@ use crate::names::{Names, Table};
 use crate::typed::{Program, TypedExpr};
 
 /// Checks a whole program.
-pub(crate) fn check(names: &Names<'_>, manifests: &[Manifest], diagnostics: &mut Vec<Diagnostic>) -> Program {
+pub(crate) fn check(
+    names: &Names<'_>,
+    manifests: &[Manifest],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Program, BTreeSet<String>) {
     let mut checker = Checker {
         names,
         manifests,
@@ -48,7 +52,7 @@ pub(crate) fn check(names: &Names<'_>, manifests: &[Manifest], diagnostics: &mut
     checker.events();
     checker.rules();
     checker.tests();
-    checker.program
+    (checker.program, checker.used_lets)
 }
 
 /// What is known so far.

@@ -1,0 +1,91 @@
+//! Lints: what compiles and is most likely not what its author meant.
+//!
+//! Comes in: a compiled program without errors, and what is known about the world outside of it (`Domains`). Goes out: warnings,
+//! by place. Each lint is one file: its code, what it looks for, its tests. A lint that cannot decide says nothing. It changes
+//! nothing: the graph is the same whether it was linted or not.
+
+mod unused_let;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use taskbot_graph::Graph;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::{Compiled, Origin};
+
+/// A lint.
+pub(crate) struct Lint {
+    /// What it reports.
+    pub(crate) code: &'static Code,
+    /// Looks at a whole program.
+    pub(crate) check: fn(&Context<'_>, &mut Vec<Diagnostic>),
+}
+
+/// Every lint, by code.
+pub(crate) const LINTS: &[&Lint] = &[&unused_let::LINT];
+
+/// What is known about the world that rules speak of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Domains {
+    /// By fact (`nvr.lang`): every key that its provider has an answer for.
+    pub keys: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a lint looks at.
+pub(crate) struct Context<'c> {
+    /// The program: trees, types, diagnostics.
+    pub(crate) compiled: &'c Compiled,
+    /// Its graph.
+    pub(crate) graph: &'c Graph,
+    /// What is known beside it.
+    pub(crate) domains: &'c Domains,
+}
+
+impl Context<'_> {
+    /// Whether a file is the user's own: the standard library is not linted.
+    pub(crate) fn own(&self, file: u32) -> bool {
+        self.compiled.origins.get(file as usize) == Some(&Origin::Own)
+    }
+}
+
+/// Lints a program; nothing for one with errors.
+pub fn lint(compiled: &Compiled, domains: &Domains) -> Vec<Diagnostic> {
+    let Some(graph) = &compiled.graph else { return Vec::new() };
+    let context = Context { compiled, graph, domains };
+    let mut found = Vec::new();
+    for lint in LINTS {
+        (lint.check)(&context, &mut found);
+    }
+    found.retain(|d| context.own(d.primary.place.file));
+    found.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
+    found
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![expect(clippy::panic, reason = "tests")]
+    use super::*;
+    use crate::{SourceText, compile};
+
+    /// Codes of the lints of one file, which must compile.
+    pub(crate) fn codes(text: &str) -> Vec<&'static str> {
+        linted(text, &Domains::default()).iter().map(|d| d.code.id).collect()
+    }
+
+    /// The lints of one file, which must compile.
+    pub(crate) fn linted(text: &str, domains: &Domains) -> Vec<Diagnostic> {
+        let compiled = compile(&[SourceText { path: "rules.tb".into(), text: text.to_owned() }], &[]);
+        assert_eq!(compiled.diagnostics, [], "{text}");
+        lint(&compiled, domains)
+    }
+
+    #[test]
+    fn codes_are_in_order_and_apart_from_the_registry() {
+        assert!(LINTS.is_sorted_by(|a, b| a.code.id < b.code.id));
+        for lint in LINTS {
+            if crate::CODES.iter().any(|code| code.id == lint.code.id || code.name == lint.code.name) {
+                panic!("{} is a code of the registry", lint.code.id);
+            }
+        }
+    }
+}
