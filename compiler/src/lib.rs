@@ -5,6 +5,7 @@
 //! pure: it reads no file, knows no clock, and the same input gives the same bytes whatever the order of files.
 #![forbid(unsafe_code)]
 
+mod analysis;
 mod check;
 mod diagnostic;
 mod imports;
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 use taskbot_grammar as tree;
 use taskbot_graph::{Graph, SourceFile};
 
+pub use analysis::{Witness, witness};
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Severity, Suggestion};
 pub use imports::imports;
 pub use lint::{Domains, lint};
@@ -93,6 +95,8 @@ pub struct Compiled {
     pub(crate) origins: Vec<Origin>,
     /// Lets that something reads.
     pub(crate) used_lets: BTreeSet<String>,
+    /// For each rule of the graph the parts of its condition.
+    pub(crate) parts: Vec<lower::Parts>,
 }
 
 /// Compiles a program. Nothing is lowered if anything is an error.
@@ -127,9 +131,10 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     diagnostics.dedup_by(|a, b| a.code.id == b.code.id && a.primary == b.primary && a.message == b.message);
 
     let failed = diagnostics.iter().any(|d| d.code.severity == Severity::Error);
-    let graph = (!failed).then(|| lower::lower(&program, files.clone()));
+    let lowered = (!failed).then(|| lower::lower(&program, files.clone()));
+    let (graph, parts) = lowered.map_or((None, Vec::new()), |(graph, parts)| (Some(graph), parts));
     let rules = names.rules.len();
     let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
     let origins = (0..files.len()).map(origin).collect();
-    Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets }
+    Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets, parts }
 }

@@ -16,8 +16,11 @@ use crate::typed::{
     Program, TypedArgument, TypedClauses, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule,
 };
 
-/// Lowers a program.
-pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> Graph {
+/// The parts of a rule's condition that are conditions themselves, outermost first, with their places.
+pub(crate) type Parts = Vec<(Place, ExprId)>;
+
+/// Lowers a program. Gives for each rule of the graph the parts of its condition, for the lints.
+pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Parts>) {
     let mut lowering = Lowering { declared_facts: &program.facts, ..Lowering::default() };
     let graph = &mut lowering.graph;
     graph.enums.clone_from(&program.enums);
@@ -40,7 +43,7 @@ pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> Graph {
     }
     lowering.graph.topics = topics(&lowering.graph.events);
     lowering.graph.sources = Sources { files, rules: lowering.rule_sources };
-    lowering.graph
+    (lowering.graph, lowering.parts)
 }
 
 /// The values of an event that some rule reads.
@@ -91,6 +94,7 @@ struct Lowering<'p> {
     exprs: HashMap<String, ExprId>,
     paths: HashMap<Path, PathId>,
     rule_sources: Vec<RuleSource>,
+    parts: Vec<Parts>,
 }
 
 impl Lowering<'_> {
@@ -161,6 +165,11 @@ impl Lowering<'_> {
             .collect();
         let clauses = self.clauses(&rule.clauses);
         let Some(event) = events.get(&rule.event).copied() else { return };
+        let mut parts = Parts::new();
+        if let Some(condition) = &rule.condition {
+            self.condition_parts(condition, &mut parts);
+        }
+        self.parts.push(parts);
         self.rule_sources.push(RuleSource { place: rule.place, doc: rule.doc.clone(), conjuncts });
         self.graph.rules.push(Rule {
             name: rule.name.clone(),
@@ -172,6 +181,14 @@ impl Lowering<'_> {
             actions,
             clauses,
         });
+    }
+
+    /// Not below quantifiers: there a part is true of some elements only.
+    fn condition_parts(&mut self, expr: &TypedExpr, out: &mut Parts) {
+        out.push((expr.place, self.expr(expr)));
+        if let TypedKind::And(_) | TypedKind::Or(_) | TypedKind::Not(_) = expr.kind {
+            expr.operands(&mut |operand| self.condition_parts(operand, out));
+        }
     }
 
     fn clauses(&mut self, clauses: &TypedClauses) -> Clauses {

@@ -56,6 +56,27 @@ impl Glob {
         Ok(Self(steps))
     }
 
+    /// The same as an anchored regular expression, for whoever compares patterns with each other.
+    pub fn regex(&self) -> String {
+        let letter = |c: char| format!("\\x{{{:x}}}", c as u32);
+        let mut out = String::from(r"(?s)\A");
+        for step in &self.0 {
+            match step {
+                Step::Any => out.push_str(".*"),
+                Step::One => out.push('.'),
+                Step::Char(c) => out.push_str(&letter(*c)),
+                Step::Class { negated, ranges } => {
+                    out.push_str(if *negated { "[^" } else { "[" });
+                    for (low, high) in ranges {
+                        out.push_str(&format!("{}-{}", letter(*low), letter(*high)));
+                    }
+                    out.push(']');
+                }
+            }
+        }
+        out + r"\z"
+    }
+
     /// Whether the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         let mut at = 0;

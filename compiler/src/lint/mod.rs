@@ -4,13 +4,19 @@
 //! by place. Each lint is one file: its code, what it looks for, its tests. A lint that cannot decide says nothing. It changes
 //! nothing: the graph is the same whether it was linted or not.
 
+mod always_true;
+mod contradicts_enum;
+mod never_true;
+mod same_run;
+mod shadowed_rule;
 mod unused_let;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taskbot_graph::Graph;
+use taskbot_graph::{Graph, Place, Rule};
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::Parts;
 use crate::{Compiled, Origin};
 
 /// A lint.
@@ -22,7 +28,14 @@ pub(crate) struct Lint {
 }
 
 /// Every lint, by code.
-pub(crate) const LINTS: &[&Lint] = &[&unused_let::LINT];
+pub(crate) const LINTS: &[&Lint] = &[
+    &never_true::LINT,
+    &always_true::LINT,
+    &contradicts_enum::LINT,
+    &shadowed_rule::LINT,
+    &same_run::LINT,
+    &unused_let::LINT,
+];
 
 /// What is known about the world that rules speak of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +54,26 @@ pub(crate) struct Context<'c> {
     pub(crate) domains: &'c Domains,
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    /// The user's own rules, with their places in the graph and the parts of their conditions.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (usize, &'c Rule, &'c Parts)> {
+        let rules = self.graph.rules.iter().enumerate().zip(&self.compiled.parts);
+        rules.map(|((at, rule), parts)| (at, rule, parts)).filter(|(at, ..)| {
+            self.graph.sources.rules.get(*at).is_some_and(|source| self.own(source.place.file))
+        })
+    }
+
+    /// Where a rule stands, without its condition and what follows: its event.
+    pub(crate) fn rule_place(&self, at: usize) -> Option<Place> {
+        self.graph.sources.rules.get(at).map(|source| source.place)
+    }
+
+    /// The text at a place.
+    pub(crate) fn text(&self, place: Place) -> &'c str {
+        let file = self.compiled.files.get(place.file as usize).map_or("", |f| f.text.as_str());
+        file.get(place.start as usize..place.end as usize).unwrap_or_default()
+    }
+
     /// Whether a file is the user's own: the standard library is not linted.
     pub(crate) fn own(&self, file: u32) -> bool {
         self.compiled.origins.get(file as usize) == Some(&Origin::Own)

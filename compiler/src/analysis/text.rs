@@ -1,0 +1,216 @@
+//! Text: is there one that all patterns allow?
+//!
+//! Comes in: what is said of a text: equalities, sets, globs, regular expressions, each asserted or denied. Goes out: the shortest text
+//! that fits, a proof that there is none, or neither. Globs and regular expressions become automata over bytes that are walked
+//! in step; a bound on their states keeps this short.
+
+use std::collections::{HashMap, VecDeque};
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, MatchKind, util::start};
+use taskbot_graph::{CompareOp, Glob, Value};
+
+use super::Verdict;
+use super::domain::Said;
+use super::formula::Pred;
+
+/// States of one automaton, in bytes of its table.
+const AUTOMATON_BYTES: usize = 1 << 20;
+/// Combinations of states that are walked through.
+const STEPS: usize = 20_000;
+
+/// An automaton in its current state; a match that was seen stays seen.
+struct Walker {
+    dfa: dense::DFA<Vec<u32>>,
+    /// Whether it has to match.
+    holds: bool,
+}
+
+type States = Vec<(StateID, bool)>;
+
+/// The shortest text that is none of `besides` and that everything said allows.
+pub(super) fn sample(besides: &[String], said: &[Said<'_>]) -> Verdict<String> {
+    let mut walkers = Vec::new();
+    for (pred, holds) in said {
+        let pattern = match pred {
+            Pred::Like(glob) => match Glob::new(glob) {
+                Ok(glob) => glob.regex(),
+                Err(_) => return Verdict::Unknown,
+            },
+            Pred::Matches(pattern) => pattern.clone(),
+            Pred::Compare(CompareOp::Equal, value) => exact(value),
+            Pred::Compare(CompareOp::NotEqual, value) => {
+                match automaton(&exact(value)) {
+                    Some(dfa) => walkers.push(Walker { dfa, holds: !holds }),
+                    None => return Verdict::Unknown,
+                }
+                continue;
+            }
+            Pred::In(values) => values.iter().map(exact).collect::<Vec<_>>().join("|"),
+            _ => return Verdict::Unknown,
+        };
+        match automaton(&pattern) {
+            Some(dfa) => walkers.push(Walker { dfa, holds: *holds }),
+            None => return Verdict::Unknown,
+        }
+    }
+    if !besides.is_empty() {
+        let listed: Vec<String> = besides.iter().map(|t| exact(&Value::Text(t.as_str().into()))).collect();
+        match automaton(&listed.join("|")) {
+            Some(dfa) => walkers.push(Walker { dfa, holds: false }),
+            None => return Verdict::Unknown,
+        }
+    }
+    // Text is UTF-8: other bytes prove nothing.
+    match automaton(r"(?s)\A.*\z") {
+        Some(dfa) => walkers.push(Walker { dfa, holds: true }),
+        None => return Verdict::Unknown,
+    }
+    // Something that people can read, if there is; else any bytes decide whether there is anything at all.
+    match walk(&walkers, &(b' '..=b'~').collect::<Vec<u8>>()) {
+        Verdict::Possible(text) => Verdict::Possible(text),
+        _ => match walk(&walkers, &(0..=255).collect::<Vec<u8>>()) {
+            Verdict::Impossible => Verdict::Impossible,
+            _ => Verdict::Unknown,
+        },
+    }
+}
+
+fn exact(value: &Value) -> String {
+    let letters: String = value.text().chars().map(|c| format!("\\x{{{:x}}}", c as u32)).collect();
+    format!(r"(?:\A{letters}\z)")
+}
+
+fn automaton(pattern: &str) -> Option<dense::DFA<Vec<u32>>> {
+    dense::Builder::new()
+        .configure(
+            dense::Config::new()
+                .start_kind(StartKind::Unanchored)
+                .match_kind(MatchKind::All)
+                .dfa_size_limit(Some(AUTOMATON_BYTES))
+                .determinize_size_limit(Some(AUTOMATON_BYTES * 4)),
+        )
+        .syntax(syntax::Config::new())
+        .thompson(thompson::Config::new().nfa_size_limit(Some(AUTOMATON_BYTES)))
+        .build(pattern)
+        .ok()
+}
+
+/// Walks all automata in step, breadth first, over these bytes.
+fn walk(walkers: &[Walker], bytes: &[u8]) -> Verdict<String> {
+    let mut start = States::with_capacity(walkers.len());
+    for walker in walkers {
+        match walker.dfa.start_state(&start::Config::new().anchored(Anchored::No)) {
+            Ok(state) => start.push((state, walker.dfa.is_match_state(state))),
+            Err(_) => return Verdict::Unknown,
+        }
+    }
+    // Each combination once, with the one before it and the byte that led here.
+    let mut seen: HashMap<States, Option<(usize, u8)>> = HashMap::from([(start.clone(), None)]);
+    let mut order: Vec<States> = vec![start.clone()];
+    let mut from: Vec<Option<(usize, u8)>> = vec![None];
+    let mut queue = VecDeque::from([0usize]);
+    while let Some(at) = queue.pop_front() {
+        let Some(states) = order.get(at).cloned() else { break };
+        if accepted(walkers, &states) {
+            return match text_of(at, &from) {
+                Some(text) => Verdict::Possible(text),
+                None => Verdict::Unknown,
+            };
+        }
+        for byte in bytes {
+            let next: States = walkers
+                .iter()
+                .zip(&states)
+                .map(|(walker, (state, matched))| {
+                    let state = walker.dfa.next_state(*state, *byte);
+                    (state, *matched || walker.dfa.is_match_state(state))
+                })
+                .collect();
+            if walkers.iter().zip(&next).any(|(w, (state, _))| w.dfa.is_quit_state(*state)) {
+                return Verdict::Unknown;
+            }
+            if hopeless(walkers, &next) || seen.contains_key(&next) {
+                continue;
+            }
+            if order.len() >= STEPS {
+                return Verdict::Unknown;
+            }
+            seen.insert(next.clone(), Some((at, *byte)));
+            from.push(Some((at, *byte)));
+            queue.push_back(order.len());
+            order.push(next);
+        }
+    }
+    Verdict::Impossible
+}
+
+/// Whether the text may end here.
+fn accepted(walkers: &[Walker], states: &States) -> bool {
+    walkers.iter().zip(states).all(|(walker, (state, matched))| {
+        let end = walker.dfa.next_eoi_state(*state);
+        (*matched || walker.dfa.is_match_state(end)) == walker.holds
+    })
+}
+
+/// Whether nothing that follows can help: a denied pattern has matched, or an asserted one can no longer.
+fn hopeless(walkers: &[Walker], states: &States) -> bool {
+    walkers.iter().zip(states).any(|(walker, (state, matched))| {
+        if walker.holds { !matched && walker.dfa.is_dead_state(*state) } else { *matched }
+    })
+}
+
+fn text_of(mut at: usize, from: &[Option<(usize, u8)>]) -> Option<String> {
+    let mut bytes = Vec::new();
+    while let Some(Some((before, byte))) = from.get(at) {
+        bytes.push(*byte);
+        at = *before;
+    }
+    bytes.reverse();
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(said: &[(Pred, bool)]) -> Verdict<String> {
+        let said: Vec<Said<'_>> = said.iter().map(|(pred, holds)| (pred, *holds)).collect();
+        sample(&[], &said)
+    }
+
+    fn regex(pattern: &str) -> Pred {
+        Pred::Matches(pattern.to_owned())
+    }
+
+    #[test]
+    fn the_shortest_text_that_fits() {
+        let glob = Pred::Like("python3-*".into());
+        assert_eq!(found(&[(glob.clone(), true)]), Verdict::Possible("python3-".into()));
+        let not = Pred::Compare(CompareOp::Equal, Value::Text("python3-".into()));
+        let other = found(&[(glob, true), (not, false)]);
+        assert!(
+            matches!(&other, Verdict::Possible(t) if t.len() == 9 && t.starts_with("python3-")),
+            "{other:?}"
+        );
+        assert_eq!(
+            found(&[(regex("^f[3-9][3-9]$"), true), (regex("4"), true)]),
+            Verdict::Possible("f34".into())
+        );
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_impossible() {
+        assert_eq!(found(&[(regex("^f"), true), (regex("^g"), true)]), Verdict::Impossible);
+        assert_eq!(found(&[(regex("^f3"), true), (Pred::Like("f*".into()), false)]), Verdict::Impossible);
+        assert_eq!(found(&[(regex(""), false)]), Verdict::Impossible);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_decided() {
+        assert_eq!(found(&[(regex(r"\w{200}x\w{200}"), true)]), Verdict::Unknown);
+    }
+}
