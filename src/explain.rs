@@ -1,4 +1,4 @@
-//! `taskbot explain MESSAGE`: why each rule fired or did not.
+//! `taskbot explain MESSAGE`: why each rule fired or did not; `taskbot explain CODE`: the page of a diagnostic.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -16,15 +16,15 @@ use taskbot_runtime::store::{Reader, RunRow};
 
 use crate::output::{self, FINDINGS, Failure, Format, Paint, shown};
 use crate::site::Site;
-use crate::{check, render, rules};
+use crate::{check, code_page, render, rules};
 
 /// Say for each rule that looked at a message why it fired, or which condition did not hold.
 ///
 /// The message is a recorded line (fedmsg envelope, or an object with `topic` and `body`), or one that the store holds. Facts are
-/// taken from the store and from --fact; nobody is asked.
+/// taken from the store and from --fact; nobody is asked. For a code of `taskbot check`, like TB0203, its page is printed.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A file with one recorded message, `-` for standard input, or the id of a stored message.
+    /// A file with one recorded message, `-` for standard input, or the id of a stored message; or a code, like TB0203.
     message: String,
     /// Rule files instead of the configured ones.
     #[arg(long, value_name = "FILE")]
@@ -51,6 +51,10 @@ struct Subject {
 impl Explain {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Failure> {
+        if let Some(code) = code_page::asked(&self.message)? {
+            code_page::print(code, self.format, Paint::of(&io::stdout()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let config = self.site.config()?;
         let paths = if self.rules.is_empty() { &config.rules } else { &self.rules };
         let compiled = rules::load(paths)?;

@@ -6,9 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod code_page;
 mod compile;
 mod demo;
 mod explain;
+mod fix;
+mod format;
 mod lock;
 mod log;
 mod output;
@@ -36,6 +39,7 @@ struct Cli {
 const FIRST_STEPS: &str = "First steps:
   taskbot demo               see recorded messages become runs and results
   taskbot check rules.tb     find what is wrong with rules
+  taskbot explain TB0203     read about a finding
   taskbot explain msg.json   see why each rule fires for a message, or not
   taskbot run                listen, with the configuration in taskbot.toml
 

@@ -1,17 +1,10 @@
-//! Diagnostics for people, by ariadne, and for programs, as JSON.
+//! Places in source text, as people and programs are told them.
 //!
-//! Comes in: diagnostics with places in bytes, and the files. Goes out: text with the source quoted, or objects with file, line
-//! and column (both from 1, columns in characters). Quoted text is stripped of control and bidirectional characters
-//! before it is shown, and every place is clamped to the text: the renderer panics on any other.
+//! Comes in: places in bytes, and the files. Goes out: file, line and column (both from 1, columns in characters or, where a
+//! format wants it, in UTF-16 code units), or the text itself. Every place is clamped to the text, so that none is refused.
 
-use std::ops::Range;
-
-use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use serde::Serialize;
-use taskbot_compiler::{Diagnostic, Severity};
 use taskbot_graph::{Place, SourceFile};
-
-use crate::output::{Paint, shown};
 
 /// A place for programs and for one line of text.
 #[derive(Clone, Debug, Serialize)]
@@ -49,148 +42,83 @@ pub fn quoted(files: &[SourceFile], place: Place) -> &str {
 }
 
 /// A byte offset within the text and on a character's boundary.
-fn clamp(text: &str, at: u32) -> usize {
+pub fn clamp(text: &str, at: u32) -> usize {
     let at = (at as usize).min(text.len());
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The text with each control or bidirectional character replaced by one of the same length in bytes.
-fn harmless(text: &str) -> String {
-    let bidi = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => c.to_string(),
-            c if c.is_control() || bidi(c) => {
-                if c.len_utf8() == 3 {
-                    "\u{fffd}".into()
-                } else {
-                    "?".repeat(c.len_utf8())
-                }
-            }
-            c => c.to_string(),
-        })
-        .collect()
+/// Files whose lines were counted once, for many places.
+#[derive(Debug)]
+pub struct Places<'f> {
+    files: &'f [SourceFile],
+    /// Byte offsets of the lines of each file.
+    lines: Vec<Vec<usize>>,
 }
 
-/// Findings shown to people; the rest is counted.
-const SHOWN: usize = 100;
-/// Longest line of source that is quoted.
-const QUOTED_BYTES: usize = 2_000;
-
-/// Diagnostics with their source, at most a hundred of them.
-pub fn human(files: &[SourceFile], diagnostics: &[Diagnostic], paint: Paint) -> Vec<String> {
-    let mut cache = ariadne::sources(files.iter().map(|f| (f.path.clone(), harmless(&f.text))));
-    let mut lines = Vec::new();
-    for diagnostic in diagnostics.iter().take(SHOWN) {
-        let place = diagnostic.primary.place;
-        let mut out = Vec::new();
-        let quoted = line_bytes(files, place) <= QUOTED_BYTES
-            && report(files, diagnostic, paint).write(&mut cache, &mut out).is_ok();
-        lines.push(if quoted {
-            format!("{}\n", String::from_utf8_lossy(&out).trim_end())
-        } else {
-            let help = diagnostic.help.as_ref().map_or(String::new(), |h| format!("\n  help: {}", shown(h)));
-            let (id, name) = (diagnostic.code.id, diagnostic.code.name);
-            format!(
-                "[{id} {name}] {}\n  at {}{help}\n",
-                shown(&diagnostic.message),
-                spot(files, place).short()
-            )
-        });
+impl<'f> Places<'f> {
+    /// Of these files.
+    pub fn new(files: &'f [SourceFile]) -> Self {
+        let starts = |text: &str| {
+            let behind = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
+            std::iter::once(0).chain(behind).collect()
+        };
+        Self { files, lines: files.iter().map(|file| starts(&file.text)).collect() }
     }
-    if diagnostics.len() > SHOWN {
-        lines.push(format!("... and {} more\n", diagnostics.len().saturating_sub(SHOWN)));
+
+    /// The file of a place, and whether it is one of the user's own.
+    pub fn file(&self, place: Place) -> (&'f str, Whose) {
+        let at = place.file as usize;
+        let whose = if at < taskbot_stdlib::modules().len() { Whose::Standard } else { Whose::Own };
+        (self.files.get(at).map_or("", |file| file.path.as_str()), whose)
     }
-    lines
-}
 
-/// Length of the lines that a place stands on.
-fn line_bytes(files: &[SourceFile], place: Place) -> usize {
-    let text = files.get(place.file as usize).map_or("", |f| f.text.as_str());
-    let (start, end) = (clamp(text, place.start), clamp(text, place.end));
-    let first = text.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |at| at.saturating_add(1));
-    let last = text.get(end..).and_then(|t| t.find('\n')).map_or(text.len(), |at| end.saturating_add(at));
-    text.get(first..last).unwrap_or_default().lines().map(str::len).max().unwrap_or(0)
-}
-
-fn report(
-    files: &[SourceFile],
-    diagnostic: &Diagnostic,
-    paint: Paint,
-) -> Report<'static, (String, Range<usize>)> {
-    let (kind, colour) = match diagnostic.code.severity {
-        Severity::Error => (ReportKind::Error, Color::Red),
-        Severity::Warning => (ReportKind::Warning, Color::Yellow),
-    };
-    let named = |place: Place| {
-        let file = files.get(place.file as usize);
-        let text = file.map_or("", |f| f.text.as_str());
-        let (start, end) = (clamp(text, place.start), clamp(text, place.end));
-        (file.map_or(String::new(), |f| f.path.clone()), start..end.max(start))
-    };
-    let label = |place: Place, text: &str, colour| {
-        Label::new(named(place)).with_message(shown(text)).with_color(colour)
-    };
-    let mut report = Report::build(kind, named(diagnostic.primary.place))
-        .with_config(Config::default().with_color(paint.is_on()).with_index_type(IndexType::Byte))
-        .with_code(format!("{} {}", diagnostic.code.id, diagnostic.code.name))
-        .with_message(shown(&diagnostic.message))
-        .with_label(label(diagnostic.primary.place, &diagnostic.primary.text, colour));
-    // A label on a long line would quote it.
-    for other in diagnostic.others.iter().filter(|o| line_bytes(files, o.place) <= QUOTED_BYTES) {
-        report = report.with_label(label(other.place, &other.text, Color::Blue));
+    /// Where a place begins, the column in characters.
+    pub fn spot(&self, place: Place) -> Spot {
+        let (line, before) = self.line(place, place.start);
+        let column = before.chars().count().saturating_add(1);
+        Spot { file: self.file(place).0.to_owned(), line, column }
     }
-    report = report.with_note(diagnostic.code.why);
-    if let Some(help) = &diagnostic.help {
-        report = report.with_help(shown(help));
+
+    /// Where a place ends: the first character behind it.
+    pub fn end(&self, place: Place) -> Spot {
+        self.spot(Place { start: place.end.max(place.start), ..place })
     }
-    report.finish()
-}
 
-/// A diagnostic for programs.
-#[derive(Debug, Serialize)]
-pub struct Finding<'d> {
-    id: &'d str,
-    name: &'d str,
-    severity: Severity,
-    message: &'d str,
-    #[serde(flatten)]
-    spot: Spot,
-    end: Spot,
-    label: &'d str,
-    why: &'d str,
-    others: Vec<OtherPlace<'d>>,
-    help: Option<&'d str>,
-    suggestion: Option<&'d str>,
-}
-
-#[derive(Debug, Serialize)]
-struct OtherPlace<'d> {
-    #[serde(flatten)]
-    spot: Spot,
-    label: &'d str,
-}
-
-/// A diagnostic as an object.
-pub fn finding<'d>(files: &[SourceFile], diagnostic: &'d Diagnostic) -> Finding<'d> {
-    let place = diagnostic.primary.place;
-    Finding {
-        id: diagnostic.code.id,
-        name: diagnostic.code.name,
-        severity: diagnostic.code.severity,
-        message: &diagnostic.message,
-        spot: spot(files, place),
-        end: spot(files, Place { start: place.end, ..place }),
-        label: &diagnostic.primary.text,
-        why: diagnostic.code.why,
-        others: diagnostic
-            .others
-            .iter()
-            .map(|o| OtherPlace { spot: spot(files, o.place), label: &o.text })
-            .collect(),
-        help: diagnostic.help.as_deref(),
-        suggestion: diagnostic.suggestion.as_ref().map(|s| s.text.as_str()),
+    /// Line and column of the beginning of a place, the column in UTF-16 code units.
+    pub fn utf16(&self, place: Place) -> (usize, usize) {
+        let (line, before) = self.line(place, place.start);
+        (line, before.encode_utf16().count().saturating_add(1))
     }
+
+    /// The whole line that a place begins on.
+    pub fn whole_line(&self, place: Place) -> &'f str {
+        let (_, before) = self.line(place, place.start);
+        let text = self.files.get(place.file as usize).map_or("", |file| file.text.as_str());
+        let start = clamp(text, place.start).saturating_sub(before.len());
+        text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+    }
+
+    /// The line of an offset, from 1, and its text before the offset.
+    fn line(&self, place: Place, at: u32) -> (usize, &'f str) {
+        let (Some(file), Some(lines)) =
+            (self.files.get(place.file as usize), self.lines.get(place.file as usize))
+        else {
+            return (0, "");
+        };
+        let at = clamp(&file.text, at);
+        let line = lines.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).and_then(|line| lines.get(line)).copied().unwrap_or_default();
+        (line, file.text.get(start..at).unwrap_or_default())
+    }
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The standard library's, which is in this program and not on disk.
+    Standard,
+    /// The user's.
+    Own,
 }
 
 #[cfg(test)]
@@ -200,14 +128,24 @@ mod tests {
     #[test]
     fn spots_count_characters_from_one() {
         let files = [SourceFile { path: "a.tb".into(), text: "é\n  xé y".into() }];
-        let spot = spot(&files, Place { file: 0, start: 9, end: 10 });
+        let place = Place { file: 0, start: 9, end: 10 };
+        let spot = spot(&files, place);
         assert_eq!((spot.line, spot.column), (2, 6));
+        let counted = Places::new(&files).spot(place);
+        assert_eq!((counted.line, counted.column), (2, 6));
     }
 
     #[test]
-    fn harmless_text_keeps_its_length() {
-        let text = "a\u{1b}[31m\u{202e}b\u{85}\n";
-        assert_eq!(harmless(text).len(), text.len());
-        assert!(!harmless(text).contains('\u{1b}') && !harmless(text).contains('\u{202e}'));
+    fn columns_of_utf16_count_code_units() {
+        let files = [SourceFile { path: "a.tb".into(), text: "x\né😀 y\r\n".into() }];
+        let places = Places::new(&files);
+        let place = Place { file: 0, start: 9, end: 10 };
+        assert_eq!(places.utf16(place), (2, 5));
+        assert_eq!((places.spot(place).column, places.end(place).column), (4, 5));
+        assert_eq!(places.whole_line(place), "é😀 y");
+        let beyond = Place { file: 0, start: 99, end: 7 };
+        assert_eq!((places.utf16(beyond), places.whole_line(beyond)), ((3, 1), ""));
+        let nowhere = Place { file: 7, start: 0, end: 0 };
+        assert_eq!((places.utf16(nowhere), places.whole_line(nowhere)), ((0, 1), ""));
     }
 }

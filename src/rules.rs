@@ -15,15 +15,28 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Most files that a program may be made of.
 const FILES_MAX: usize = 10_000;
 
+/// At the beginning of a file, as editors of other systems write it; it is no text.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Compiles rule files, together with the standard library.
 pub fn load(paths: &[PathBuf]) -> Result<Compiled, Failure> {
+    compiled(&sources(paths)?)
+}
+
+/// Compiles the texts of rule files, together with the standard library.
+pub fn compiled(sources: &[SourceText]) -> Result<Compiled, Failure> {
+    Ok(compile(sources, &manifests()?))
+}
+
+/// The texts of rule files, and of those that they use.
+pub fn sources(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         add(path, &mut files)?;
     }
     let mut sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     add_imports(&mut sources);
-    Ok(compile(&sources, &manifests()?))
+    Ok(sources)
 }
 
 /// Adds the files that others use, and those that these use. One that cannot be read is left to the compiler, which knows who asks
@@ -72,8 +85,7 @@ fn read(path: &Path) -> Result<SourceText, Failure> {
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|e| fail(format!("it is not UTF-8 text: {e}")))?;
-    // A byte order mark, as editors of other systems write it, is no text.
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text);
     Ok(SourceText { path: path.display().to_string(), text })
 }
 

@@ -1,22 +1,56 @@
-//! Every diagnostic, as a person sees it: `tests/ui/CODE.tb` holds a mistake, `CODE.txt` what `taskbot check` says of it.
+//! Every diagnostic, as a person sees it: the bad example of its page (`docs/diagnostics/CODE.md`), and in `tests/ui/CODE.txt`
+//! what `taskbot check` says of it.
 //!
-//! Each code of the registry has a file, and its file shows that code alone. `TASKBOT_BLESS=1` writes the texts anew.
+//! `TASKBOT_BLESS=1` writes the texts anew.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use taskbot_compiler::CODES;
+use taskbot_compiler::{CODES, Code, Level};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui")
+fn recorded(code: &Code) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/ui/{}.txt", code.id))
 }
 
-fn check(arguments: &[&str]) -> String {
+/// Codes that nothing reports yet.
+const NOT_YET: &[&str] = &["TB0410"];
+
+/// The first bad example of a page; the one page without has a test of its own.
+fn bad_example(code: &Code) -> Option<&'static str> {
+    let (_, rest) = code.page.split_once("```tb,fails")?;
+    let (_, rest) = rest.split_once('\n')?;
+    rest.split_once("\n```").map(|(program, _)| program)
+}
+
+/// Codes with their examples as files in a folder.
+fn examples() -> (tempfile::TempDir, Vec<&'static Code>) {
+    let dir = tempfile::tempdir().unwrap();
+    let reported = CODES.iter().filter(|code| !NOT_YET.contains(&code.id));
+    let (with, without): (Vec<&Code>, Vec<&Code>) = reported.partition(|code| bad_example(code).is_some());
+    assert_eq!(without.iter().map(|code| code.id).collect::<Vec<_>>(), ["TB0111"]);
+    for code in &with {
+        let program = format!("{}\n", bad_example(code).unwrap());
+        std::fs::write(dir.path().join(format!("{}.tb", code.id)), program).unwrap();
+    }
+    (dir, with)
+}
+
+/// What `check` says of the example of a code, which is switched on.
+fn check_example(dir: &Path, code: &Code, format: &str) -> String {
+    let file = format!("{}.tb", code.id);
+    let mut arguments = vec![file.as_str(), "--format", format];
+    if code.level == Level::Off {
+        arguments.extend(["--warn", code.id]);
+    }
+    check(dir, &arguments)
+}
+
+fn check(dir: &Path, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_taskbot"))
         .arg("check")
         .args(arguments)
-        .current_dir(folder())
+        .current_dir(dir)
         .env("NO_COLOR", "1")
         .output()
         .unwrap();
@@ -26,12 +60,12 @@ fn check(arguments: &[&str]) -> String {
 
 #[test]
 fn every_code_is_shown_by_its_own_mistake_alone() {
-    for code in CODES.iter().filter(|code| code.id != "TB0111") {
-        let file = format!("{}.tb", code.id);
-        let json: serde_json::Value = serde_json::from_str(&check(&[&file, "--format", "json"])).unwrap();
+    let (dir, codes) = examples();
+    for code in codes {
+        let json: serde_json::Value = serde_json::from_str(&check_example(dir.path(), code, "json")).unwrap();
         let ids: Vec<&str> =
             json["diagnostics"].as_array().unwrap().iter().filter_map(|d| d["id"].as_str()).collect();
-        assert_eq!(ids, [code.id], "{file}");
+        assert_eq!(ids, [code.id]);
     }
 }
 
@@ -42,16 +76,17 @@ fn an_item_beyond_the_parsers_bound_is_refused() {
     let names = "\"kernel\", ".repeat(400_000);
     std::fs::write(&path, format!("on koji.build.completed where package.name in [{names}] run rpmlint\n"))
         .unwrap();
-    let said = check(&[path.to_str().unwrap()]);
+    let said = check(dir.path(), &[path.to_str().unwrap()]);
     assert!(said.contains("TB0111 item-too-large"), "{}", said.chars().take(500).collect::<String>());
 }
 
 #[test]
 fn what_people_see_is_as_recorded() {
     let bless = std::env::var_os("TASKBOT_BLESS").is_some();
-    for code in CODES.iter().filter(|code| code.id != "TB0111") {
-        let said = check(&[&format!("{}.tb", code.id)]);
-        let path = folder().join(format!("{}.txt", code.id));
+    let (dir, codes) = examples();
+    for code in codes {
+        let said = check_example(dir.path(), code, "human");
+        let path = recorded(code);
         if bless {
             std::fs::write(&path, &said).unwrap();
         }

@@ -1,13 +1,14 @@
 //! Diagnostics as plain data, and the one registry of their codes.
 //!
-//! Comes in: what a stage found wrong, with its place. Goes out: to whoever shows it (`src/` renders with ariadne, or as
-//! JSON). A code is never used for another thing and never re-used; its range tells the stage: 01 text, 02 names, 03 types,
-//! 04 rules and tasks, 05 declarations.
+//! Comes in: what a stage found wrong, with its place. Goes out: to whoever shows it (`src/` has the formats). A code is
+//! never used for another thing and never re-used; its range tells the stage: 01 text, 02 names, 03 types, 04 rules and
+//! tasks, 05 declarations, 06 lints, 07 lints that are off by default, 08 tests. Each has a page in `docs/diagnostics`, or
+//! the registry does not compile. Which findings are shown is the business of `select`.
 
 use serde::Serialize;
 use taskbot_graph::Place;
 
-/// How bad it is.
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -17,6 +18,18 @@ pub enum Severity {
     Warning,
 }
 
+/// What is done about a code unless somebody chooses otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It is found, and not shown.
+    Off,
+    /// A finding is a warning.
+    Warning,
+    /// A finding is an error.
+    Error,
+}
+
 /// An entry of the registry.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Code {
@@ -24,16 +37,36 @@ pub struct Code {
     pub id: &'static str,
     /// `unknown-field`
     pub name: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
+    /// What is done about it by default. An error stays one; the others are lints, which can be chosen and suppressed.
+    pub level: Level,
     /// Why it matters, in one sentence.
     pub why: &'static str,
+    /// Its page, as Markdown: `docs/diagnostics/TB0203.md`.
+    pub page: &'static str,
+}
+
+impl Code {
+    /// Whether it can be switched on and off, and suppressed by a comment.
+    pub fn is_lint(&self) -> bool {
+        self.level != Level::Error
+    }
+
+    /// How bad a finding is by default; of a code that is off, once it is switched on.
+    pub fn severity(&self) -> Severity {
+        if self.is_lint() { Severity::Warning } else { Severity::Error }
+    }
 }
 
 macro_rules! registry {
-    ($($id:ident $name:literal $severity:ident $why:literal;)*) => {
+    ($($id:ident $name:literal $level:ident $why:literal;)*) => {
         $(#[doc = concat!("`", $name, "`: ", $why)]
-        pub static $id: Code = Code { id: stringify!($id), name: $name, severity: Severity::$severity, why: $why };)*
+        pub static $id: Code = Code {
+            id: stringify!($id),
+            name: $name,
+            level: Level::$level,
+            why: $why,
+            page: include_str!(concat!("../../docs/diagnostics/", stringify!($id), ".md")),
+        };)*
 
         /// Every code, in order.
         pub static CODES: &[&Code] = &[$(&$id),*];
@@ -96,6 +129,17 @@ registry! {
     TB0506 "varies-without-each" Error "A value that differs from subject to subject is declared with `each`.";
     TB0507 "shape-outside-body" Error "Only a dialect's body is described by a shape; declare a record instead.";
     TB0508 "no-topic" Error "A dialect without a topic is never told.";
+    TB0601 "never-true" Warning "What is never true is a rule that never fires, or an alternative that is none.";
+    TB0602 "always-true" Warning "A condition that excludes nothing was meant to exclude something, or is to be left out.";
+    TB0603 "contradicts-enum" Warning "Every value that the enum lists is excluded, so the rule waits for one that upstream has yet to invent.";
+    TB0604 "shadowed-rule" Warning "A rule that adds no run is a copy, or its condition is not what was meant.";
+    TB0605 "same-run" Warning "Two rules for one run have to be read together to know when it happens.";
+    TB0614 "unused-let" Warning "A name that nothing reads is a rule's part that got lost, or is to be removed.";
+    TB0690 "bad-suppression" Warning "A suppression that cannot be read suppresses nothing.";
+    TB0691 "suppression-without-reason" Warning "Whoever reads the rule next must be able to judge whether it still holds.";
+    TB0692 "unknown-code" Warning "A suppression of a code that does not exist suppresses nothing.";
+    TB0693 "suppressed-error" Warning "Only lints can be suppressed; an error must be mended.";
+    TB0694 "unused-suppression" Warning "It would hide the next mistake of this kind, which nobody has looked at.";
     TB0801 "bad-test" Error "A test that cannot be set up shows nothing.";
 }
 
@@ -108,6 +152,16 @@ pub struct Label {
     pub text: String,
 }
 
+/// Whether a suggestion may be taken without a look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Safety {
+    /// The program means the same afterwards.
+    Safe,
+    /// The program means something else afterwards, or it meant nothing before: somebody has to look.
+    Unsafe,
+}
+
 /// A replacement that mends the mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Suggestion {
@@ -115,6 +169,8 @@ pub struct Suggestion {
     pub place: Place,
     /// With what.
     pub text: String,
+    /// Whether `--fix` takes it unasked.
+    pub safety: Safety,
 }
 
 /// One thing that is wrong.
@@ -123,6 +179,8 @@ pub struct Diagnostic {
     /// Entry of the registry.
     #[serde(flatten)]
     pub code: &'static Code,
+    /// How bad it is: the code's, unless `select` was told otherwise.
+    pub severity: Severity,
     /// What is wrong, in one sentence.
     pub message: String,
     /// Where it is wrong.
@@ -133,6 +191,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// A replacement, where one is close.
     pub suggestion: Option<Suggestion>,
+    /// The reason of the comment that suppresses it.
+    pub suppressed: Option<String>,
 }
 
 impl Diagnostic {
@@ -146,11 +206,13 @@ impl Diagnostic {
         let primary = Label { place, text: short(label.into()) };
         Self {
             code,
+            severity: code.severity(),
             message: short(message.into()),
             primary,
             others: Vec::new(),
             help: None,
             suggestion: None,
+            suppressed: None,
         }
     }
 
@@ -166,7 +228,13 @@ impl Diagnostic {
         self
     }
 
-    /// Adds the closest of some names as a suggestion for what stands at the place; else, if few, lists them.
+    /// Adds a replacement.
+    pub(crate) fn suggest(mut self, place: Place, text: impl Into<String>, safety: Safety) -> Self {
+        self.suggestion = Some(Suggestion { place, text: text.into(), safety });
+        self
+    }
+
+    /// Adds the closest of some names as an unsafe suggestion for what stands at the place; else, if few, lists them.
     pub(crate) fn did_you_mean<'n>(
         mut self,
         written: &str,
@@ -175,7 +243,8 @@ impl Diagnostic {
         let names: Vec<&str> = names.into_iter().collect();
         if let Some(close) = closest(written, &names) {
             self.help = Some(format!("did you mean `{close}`?"));
-            self.suggestion = Some(Suggestion { place: self.primary.place, text: close.to_owned() });
+            let place = self.primary.place;
+            return self.suggest(place, close, Safety::Unsafe);
         } else if !names.is_empty() && names.len() <= 12 && self.help.is_none() {
             self.help = Some(format!(
                 "there are {}",
@@ -200,7 +269,7 @@ fn short(text: String) -> String {
 }
 
 /// The name that differs least, if it differs by at most a third of its letters (transpositions count once).
-fn closest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+pub fn closest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     if written.len() > SUGGEST_CHARS {
         return None;
     }
@@ -218,6 +287,7 @@ fn closest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -227,6 +297,18 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), CODES.len());
+    }
+
+    #[test]
+    fn the_range_of_a_code_tells_its_level() {
+        for code in CODES {
+            let level = match code.id.get(..4).unwrap() {
+                "TB06" => Level::Warning,
+                "TB07" => Level::Off,
+                _ => Level::Error,
+            };
+            assert_eq!(code.level, level, "{}", code.id);
+        }
     }
 
     #[test]

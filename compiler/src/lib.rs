@@ -12,6 +12,8 @@ mod imports;
 mod lint;
 mod lower;
 mod names;
+mod select;
+mod suppress;
 mod syntax;
 mod typed;
 
@@ -21,9 +23,10 @@ use taskbot_grammar as tree;
 use taskbot_graph::{Graph, SourceFile};
 
 pub use analysis::{Witness, witness};
-pub use diagnostic::{CODES, Code, Diagnostic, Label, Severity, Suggestion};
+pub use diagnostic::{CODES, Code, Diagnostic, Label, Level, Safety, Severity, Suggestion, closest};
 pub use imports::imports;
 pub use lint::{Domains, lint};
+pub use select::{Levels, Selection, UnknownCode, WrongLevel, code, select};
 pub use typed::{
     Looping, Program, TestFact, TestMessage, TypedArgument, TypedClauses, TypedDialect, TypedEvent,
     TypedExpect, TypedExpectKind, TypedExpr, TypedKind, TypedRule, TypedTest, TypedValue, TypedWindow,
@@ -130,11 +133,21 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
     diagnostics.dedup_by(|a, b| a.code.id == b.code.id && a.primary == b.primary && a.message == b.message);
 
-    let failed = diagnostics.iter().any(|d| d.code.severity == Severity::Error);
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let lowered = (!failed).then(|| lower::lower(&program, files.clone()));
     let (graph, parts) = lowered.map_or((None, Vec::new()), |(graph, parts)| (Some(graph), parts));
     let rules = names.rules.len();
     let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
     let origins = (0..files.len()).map(origin).collect();
     Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets, parts }
+}
+
+/// Everything that is found in a program: what is wrong, lints, and what is wrong with suppressions, by place. What is off or
+/// suppressed is there as well: `select` chooses.
+pub fn findings(compiled: &Compiled, domains: &Domains) -> Vec<Diagnostic> {
+    let mut found = compiled.diagnostics.clone();
+    found.extend(lint(compiled, domains));
+    suppress::apply(compiled, &mut found);
+    found.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
+    found
 }

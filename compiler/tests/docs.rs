@@ -1,14 +1,23 @@
 //! The documentation says what the compiler does: its programs compile, its table of codes is the registry.
 //!
 //! A block fenced as `tb` in the README or in docs/language is a program without diagnostics; one fenced as
-//! `tb,fails TB0203` gives exactly that code. `TASKBOT_BLESS=1` writes docs/diagnostics.md anew.
+//! `tb,fails TB0203` gives exactly that code. The page of a code in docs/diagnostics has one of each. `TASKBOT_BLESS=1`
+//! writes docs/diagnostics.md anew.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use taskbot_compiler::{CODES, Severity, SourceText, compile};
+use taskbot_compiler::{
+    CODES, Code, Compiled, Domains, Level, Levels, Manifest, ManifestInput, Needed, SourceText, compile,
+    findings, select,
+};
+
+/// Codes whose page has no examples, and why.
+const WITHOUT_EXAMPLES: &[(&str, &str)] = &[("TB0111", "its example would have more than a megabyte")];
+/// Codes that nothing reports yet.
+const NOT_YET: &[&str] = &["TB0410"];
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -62,13 +71,23 @@ fn blocks_of(page: &Path) -> Vec<Block> {
     blocks
 }
 
+/// A block as a program, with the manifest that one example differs from.
+fn compiled(block: &Block) -> Compiled {
+    let package = ManifestInput { name: "package".into(), ty: "nvr".into(), needed: Needed::Yes };
+    let manifest = Manifest { task: "rpmlint".into(), inputs: vec![package] };
+    // A page is a file of its own name, which one example uses.
+    let file = block.place.rsplit('/').next().and_then(|name| name.split_once(".md:"));
+    let path = format!("{}.tb", file.unwrap().0);
+    compile(&[SourceText { path, text: block.text.clone() }], &[manifest])
+}
+
 #[test]
 fn every_program_of_the_documentation_compiles_or_fails_as_it_says() {
     let blocks = blocks();
     assert!(blocks.iter().filter(|b| b.fails.is_none()).count() >= 10, "{}", blocks.len());
     assert!(blocks.iter().any(|b| b.fails.is_some()));
     for block in blocks {
-        let compiled = compile(&[SourceText { path: block.place.clone(), text: block.text }], &[]);
+        let compiled = compiled(&block);
         let found: Vec<&str> = compiled.diagnostics.iter().map(|d| d.code.id).collect();
         let expected: Vec<&str> = block.fails.as_deref().into_iter().collect();
         let said: Vec<&str> = compiled.diagnostics.iter().map(|d| d.message.as_str()).collect();
@@ -85,6 +104,47 @@ fn the_readme_quotes_rules_tb() {
 }
 
 #[test]
+fn every_code_has_a_page_whose_examples_show_it_alone() {
+    for code in CODES {
+        let page = page(code.id);
+        assert_eq!(code.page, fs::read_to_string(&page).unwrap(), "{}", code.id);
+        let heading = format!("# {} {}\n", code.id, code.name);
+        assert!(code.page.starts_with(&heading), "{}: the heading is not {heading:?}", code.id);
+        let blocks = blocks_of(&page);
+        let (bad, good): (Vec<&Block>, Vec<&Block>) = blocks.iter().partition(|block| block.fails.is_some());
+        if NOT_YET.contains(&code.id) {
+            assert!(bad.iter().all(|block| shown(block, code).is_empty()), "{} is reported by now", code.id);
+            continue;
+        }
+        let without = WITHOUT_EXAMPLES.iter().any(|(id, _)| *id == code.id);
+        assert_eq!((bad.is_empty(), good.is_empty()), (without, without), "{}: examples", code.id);
+        for block in bad {
+            assert_eq!(block.fails.as_deref(), Some(code.id), "{}", block.place);
+            assert_eq!(shown(block, code), [code.id], "{}", block.place);
+        }
+        for block in good {
+            assert_eq!(shown(block, code), [""; 0], "{}", block.place);
+        }
+    }
+    let pages = fs::read_dir(page("x").parent().unwrap()).unwrap();
+    assert_eq!(pages.count(), CODES.len(), "docs/diagnostics holds the pages of the codes and nothing else");
+}
+
+fn page(id: &str) -> PathBuf {
+    project().join(format!("docs/diagnostics/{id}.md"))
+}
+
+/// The codes that a block shows, with one code switched on.
+fn shown(block: &Block, code: &Code) -> Vec<&'static str> {
+    let mut levels = Levels::default();
+    if code.level == Level::Off {
+        levels.choose(code.id, Level::Warning).unwrap();
+    }
+    let shown = select(&findings(&compiled(block), &Domains::default()), &levels).shown;
+    shown.iter().map(|diagnostic| diagnostic.code.id).collect()
+}
+
+#[test]
 fn the_table_of_codes_is_the_registry() {
     let path = project().join("docs/diagnostics.md");
     let wanted = table_of_codes();
@@ -95,27 +155,47 @@ fn the_table_of_codes_is_the_registry() {
     assert_eq!(found, wanted, "docs/diagnostics.md is not the registry: run this test with TASKBOT_BLESS=1");
 }
 
+const ABOVE_THE_TABLE: &str = "\
+# Diagnostics
+
+What `taskbot check` can find. A code is never used for another thing and never re-used; its range tells the
+stage: 01 text, 02 names, 03 types, 04 rules and tasks, 05 declarations, 06 lints, 07 lints that are off by
+default, 08 tests. Each has a page with an example that shows it and one that is clean; `taskbot explain TB0203`
+prints it. This table is written by a test of the compiler from its registry, `compiler/src/diagnostic.rs`.
+
+An *error* keeps everything from being compiled. A *warning* is a lint: the program has a meaning, and somebody should
+look. Lints have a level: `check --allow CODE` does not show one, `--warn CODE` shows one that is off by default,
+`--deny CODE` makes its findings errors; CODE is an id, a name, or `all`, and a code's own choice counts more than that
+for all. `check` ends with 0 if nothing is shown, else with 1.
+
+A comment suppresses a lint where it stands, with a reason, which is required:
+
+```text
+# taskbot: allow unused-let because the file that reads it comes next week
+```
+
+On a line of its own it covers the rule or declaration that follows, or within one the line that follows; at the
+end of a line it covers that line. Several codes are separated by commas. Errors are never suppressed. A suppression
+that is not needed is reported (TB0694).
+
+`check --fix` mends what can be mended without changing what the rules mean, `--fix --unsafe-fixes` also takes
+suggestions like \"did you mean\", which somebody has to look at; `--diff` shows either without writing.
+`check --format` is `human`, `json`, `sarif` (2.1.0), `github` (workflow commands) or `junit`.
+
+| code | name | level | why it matters |
+| --- | --- | --- | --- |
+";
+
 fn table_of_codes() -> String {
-    let mut page = String::from(
-        "# Diagnostics\n\n\
-         What `taskbot check` can find. A code is never used for another thing and never re-used; its range tells the\n\
-         stage: 01 text, 02 names, 03 types, 04 rules and tasks, 05 declarations. An error keeps everything from being\n\
-         compiled, a warning does not. A code leads to a mistake of its kind as `check` shows it. This page is written by a\n\
-         test of the compiler from its registry, `compiler/src/diagnostic.rs`.\n\n\
-         | code | name | severity | why it matters |\n| --- | --- | --- | --- |\n",
-    );
+    let mut page = String::from(ABOVE_THE_TABLE);
     for code in CODES {
-        let severity = match code.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
+        let level = match code.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Off => "off",
         };
-        let sample = format!("tests/ui/{}.txt", code.id);
-        let id = if project().join(&sample).exists() {
-            format!("[{}](../{sample})", code.id)
-        } else {
-            code.id.to_owned()
-        };
-        writeln!(page, "| {id} | {} | {severity} | {} |", code.name, code.why.replace('|', "\\|")).unwrap();
+        let (id, name, why) = (code.id, code.name, code.why.replace('|', "\\|"));
+        writeln!(page, "| [{id}](diagnostics/{id}.md) | {name} | {level} | {why} |").unwrap();
     }
     page
 }

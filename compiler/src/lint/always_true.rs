@@ -5,16 +5,9 @@ use taskbot_graph::{Expr, ExprId, Place};
 use super::never_true::inside;
 use super::{Context, Lint};
 use crate::analysis::{Enums, Wanted, possible};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0602};
 
-static CODE: Code = Code {
-    id: "TB0602",
-    name: "always-true",
-    severity: Severity::Warning,
-    why: "A condition that excludes nothing was meant to exclude something, or is to be left out.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0602, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
@@ -40,7 +33,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
                 "this part of the condition is always true"
             };
             found.push(
-                Diagnostic::new(&CODE, *place, message, "excludes nothing")
+                Diagnostic::new(&TB0602, *place, message, "excludes nothing")
                     .help("every message of the event has such values; leave it out, or see what was meant"),
             );
         }

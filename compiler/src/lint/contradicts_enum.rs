@@ -5,16 +5,9 @@ use taskbot_graph::{ExprId, Place};
 use super::never_true::inside;
 use super::{Context, Lint};
 use crate::analysis::{Enums, Wanted, possible};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0603};
 
-static CODE: Code = Code {
-    id: "TB0603",
-    name: "contradicts-enum",
-    severity: Severity::Warning,
-    why: "Every value that the enum lists is excluded, so the rule waits for one that upstream has yet to invent.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0603, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
@@ -29,7 +22,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         for place in excluded.iter().filter(|place| !excluded.iter().any(|other| inside(*other, **place))) {
             let message = "no listed value of the enum makes this true";
             found.push(
-                Diagnostic::new(&CODE, *place, message, "excludes every value")
+                Diagnostic::new(&TB0603, *place, message, "excludes every value")
                     .help("leave one of the values, or add the new value to the enum"),
             );
         }

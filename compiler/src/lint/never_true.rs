@@ -4,17 +4,10 @@ use taskbot_graph::{ExprId, Place, Rule};
 
 use super::{Context, Lint};
 use crate::analysis::{Enums, Wanted, possible};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0601};
 use crate::lower::Parts;
 
-static CODE: Code = Code {
-    id: "TB0601",
-    name: "never-true",
-    severity: Severity::Warning,
-    why: "What is never true is a rule that never fires, or an alternative that is none.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0601, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
@@ -36,7 +29,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             } else {
                 "this part of the condition is never true"
             };
-            let mut diagnostic = Diagnostic::new(&CODE, *place, message, "never true");
+            let mut diagnostic = Diagnostic::new(&TB0601, *place, message, "never true");
             for place in contradiction(context, rule, *id, parts) {
                 diagnostic = diagnostic.other(place, "this and the other part exclude each other");
             }

@@ -7,16 +7,9 @@ use taskbot_graph::{ArgumentSource, Clauses, Expr, ExprId, Rule, Value};
 
 use super::{Context, Lint};
 use crate::analysis::{Enums, Wanted, possible};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0605};
 
-static CODE: Code = Code {
-    id: "TB0605",
-    name: "same-run",
-    severity: Severity::Warning,
-    why: "Two rules for one run have to be read together to know when it happens.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0605, check };
 
 /// Pairs of rules that are compared in one program; beyond that the rest is not looked at.
 const PAIRS: usize = 20_000;
@@ -54,7 +47,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
         };
         let message = format!("rules `{}` and `{}` ask for the same run", a.name, b.name);
         found.push(
-            Diagnostic::new(&CODE, place, message, "on some messages both of them fire")
+            Diagnostic::new(&TB0605, place, message, "on some messages both of them fire")
                 .other(other, "the other one")
                 .help("join their conditions with `or`, or let them exclude each other"),
         );

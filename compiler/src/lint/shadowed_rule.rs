@@ -4,16 +4,9 @@ use taskbot_graph::{Clauses, Scope};
 
 use super::same_run::{Verdict, pairs};
 use super::{Context, Lint};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0604};
 
-static CODE: Code = Code {
-    id: "TB0604",
-    name: "shadowed-rule",
-    severity: Severity::Warning,
-    why: "A rule that adds no run is a copy, or its condition is not what was meant.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0604, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for pair in pairs(context) {
@@ -44,7 +37,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             format!("rule `{}` adds nothing to `{}`", name(needless), name(by))
         };
         found.push(
-            Diagnostic::new(&CODE, place, message, "whenever this one fires, the other one does")
+            Diagnostic::new(&TB0604, place, message, "whenever this one fires, the other one does")
                 .other(other, "the other one")
                 .help("remove it, or narrow the other one"),
         );

@@ -4,16 +4,9 @@ use taskbot_grammar::ItemKind;
 use taskbot_graph::Place;
 
 use super::{Context, Lint};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, TB0614};
 
-static CODE: Code = Code {
-    id: "TB0614",
-    name: "unused-let",
-    severity: Severity::Warning,
-    why: "A name that nothing reads is a rule's part that got lost, or is to be removed.",
-};
-
-pub(super) static LINT: Lint = Lint { code: &CODE, check };
+pub(super) static LINT: Lint = Lint { code: &TB0614, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (tree, file) in context.compiled.trees.iter().zip(0..) {
@@ -24,7 +17,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             }
             let place = Place { file, start: named.name.span.start, end: named.name.span.end };
             let message = format!("nothing reads `{}`", named.name.text);
-            found.push(Diagnostic::new(&CODE, place, message, "unused").help("use it, or remove it"));
+            found.push(Diagnostic::new(&TB0614, place, message, "unused").help("use it, or remove it"));
         }
     }
 }
