@@ -57,7 +57,7 @@ impl Compile {
 
 /// Whole or not at all: a reader never sees half an artifact. What is no regular file (`/dev/stdout`, a pipe) is written to, never
 /// replaced.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }

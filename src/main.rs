@@ -5,6 +5,8 @@
 //! loaded set of files and manifests, and the fetch worker the standard tasks. No rule is judged and no task is run here.
 #![forbid(unsafe_code)]
 
+mod admission;
+mod archive;
 mod check;
 mod code_page;
 mod compile;
@@ -12,13 +14,18 @@ mod demo;
 mod explain;
 mod fix;
 mod format;
+mod graph;
+mod library;
 mod lock;
 mod log;
+mod names;
 mod output;
 mod render;
+mod replay;
 mod results;
 mod rules;
 mod run;
+mod schema;
 mod site;
 mod standard_tasks;
 mod status;
@@ -53,6 +60,13 @@ enum Command {
     #[command(subcommand)]
     Task(task::Task),
     Explain(explain::Explain),
+    Replay(replay::Replay),
+    Graph(graph::Graph),
+    #[command(subcommand)]
+    Schema(schema::Schema),
+    Events(library::Events),
+    Tasks(library::Tasks),
+    Facts(library::Facts),
     Status(status::Status),
     Results(results::Results),
     Log(log::Log),
@@ -77,6 +91,12 @@ fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Task(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Graph(command) => command.run(),
+        Command::Schema(command) => command.run(),
+        Command::Events(command) => command.run(),
+        Command::Tasks(command) => command.run(),
+        Command::Facts(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Results(command) => command.run(),
         Command::Log(command) => command.run(),

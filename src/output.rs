@@ -78,6 +78,11 @@ pub fn line(text: impl fmt::Display) {
     }
 }
 
+/// Whether anybody still reads what is printed.
+pub fn is_read() -> bool {
+    OUTPUT.load(Ordering::Relaxed) == OPEN
+}
+
 /// The exit code of a command, unless what it had to say could not be written.
 pub fn exit_code(code: ExitCode) -> ExitCode {
     let flushed = io::stdout().flush().is_ok() || OUTPUT.load(Ordering::Relaxed) == CLOSED;

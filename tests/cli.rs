@@ -11,13 +11,19 @@ use serde_json::{Value, json};
 use support::site::{Site, names_and_states};
 use support::{eventually, message, process};
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["check"],
     &["compile"],
     &["run"],
     &["task", "run"],
     &["explain"],
+    &["replay"],
+    &["graph"],
+    &["schema", "infer"],
+    &["events"],
+    &["tasks"],
+    &["facts"],
     &["status"],
     &["results"],
     &["log"],

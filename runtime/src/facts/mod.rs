@@ -31,6 +31,8 @@ use crate::progress::Observer;
 use crate::spawn::WorkerProgram;
 use crate::store::{ParkedDecision, Question, QuestionEnd, Store, StoreError, StoredAnswer};
 
+pub use table::read as read_table;
+
 /// Where answers come from.
 #[derive(Clone, Debug)]
 enum Provider {

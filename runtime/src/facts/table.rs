@@ -32,7 +32,11 @@ pub(super) fn ask(path: &Path, keys: &[FactKey]) -> Vec<Result<StoredAnswer, Pro
     }
 }
 
-fn read(path: &Path) -> Result<serde_json::Value, String> {
+/// A whole table, fact -> key -> value.
+///
+/// # Errors
+/// Why it cannot be read, in words, without the path.
+pub fn read(path: &Path) -> Result<serde_json::Value, String> {
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     if path.extension().is_some_and(|extension| extension == "json") {
         serde_json::from_str(&text).map_err(|e| e.to_string())

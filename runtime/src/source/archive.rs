@@ -5,6 +5,7 @@
 //! that a replay that ended is complete.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -51,11 +52,12 @@ impl Player {
     fn play(&self) -> Result<(), SourceError> {
         let unreadable =
             |error: io::Error| SourceError::File { path: self.path.clone(), reason: error.to_string() };
-        let mut lines = open(&self.path).map_err(unreadable)?;
+        let lines = open(&self.path).map_err(unreadable)?;
         self.events.tell(SourceEvent::Connected { endpoint: self.path.display().to_string() });
         let mut open: VecDeque<oneshot::Receiver<Settled>> = VecDeque::new();
         let mut returned = 0;
-        while let Some(wire) = next_line(&mut lines).map_err(unreadable)? {
+        for wire in lines {
+            let wire = wire.map_err(unreadable)?;
             if self.stop.is_cancelled() {
                 return Ok(());
             }
@@ -77,18 +79,45 @@ fn was_returned(settled: oneshot::Receiver<Settled>) -> bool {
     settled.blocking_recv() != Ok(Settled::Committed)
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let mut raw: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
-    let mut head = Vec::new();
-    raw.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
-    let zipped = head == GZIP_MAGIC;
-    let whole = Cursor::new(head).chain(raw);
-    Ok(if zipped {
-        Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(whole))))
-    } else {
-        Box::new(BufReader::new(whole))
-    })
+fn open(path: &Path) -> io::Result<Recording> {
+    if path == Path::new("-") { Recording::new(io::stdin()) } else { Recording::new(File::open(path)?) }
+}
+
+/// A recording's lines in order, each as a `Wire::Record`, or as a `Wire::Refused` if no limit would accept it. It holds no more
+/// than one of them.
+pub struct Recording(Box<dyn BufRead>);
+
+impl Recording {
+    /// From its bytes, plain or gzip.
+    ///
+    /// # Errors
+    /// What reading its first bytes gave.
+    pub fn new(mut raw: impl Read + 'static) -> io::Result<Self> {
+        let mut head = Vec::new();
+        raw.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut head)?;
+        let zipped = head == GZIP_MAGIC;
+        let whole = Cursor::new(head).chain(raw);
+        Ok(Self(if zipped {
+            Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(whole))))
+        } else {
+            Box::new(BufReader::new(whole))
+        }))
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recording")
+    }
+}
+
+impl Iterator for Recording {
+    type Item = io::Result<Wire>;
+
+    /// After an error nothing more of it can be trusted.
+    fn next(&mut self) -> Option<Self::Item> {
+        next_line(&mut *self.0).transpose()
+    }
 }
 
 /// The next line that is not blank, without its end. Of one that no limit would accept only the head is kept.

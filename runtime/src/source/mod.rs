@@ -22,6 +22,7 @@ use crate::class::ErrorClass;
 use crate::limits;
 use crate::spawn::WorkerProgram;
 use amqp::Amqp;
+pub use archive::Recording;
 use fedmsg::Fedmsg;
 
 /// The bytes of one message as the transport handed them over, before any check.
