@@ -23,7 +23,12 @@ pub(super) enum Sample {
 pub(super) type Said<'p> = (&'p Pred, bool);
 
 /// Looks for a sample that everything said allows.
-pub(super) fn sample(variable: &Variable, enums: Enums, said: &[Said<'_>]) -> Verdict<Sample> {
+pub(super) fn sample(
+    variable: &Variable,
+    enums: Enums,
+    known: &text::Known,
+    said: &[Said<'_>],
+) -> Verdict<Sample> {
     let there = said.iter().all(|(pred, holds)| match pred {
         Pred::Has => *holds,
         Pred::IsNull | Pred::IsAbsent => !holds,
@@ -34,7 +39,7 @@ pub(super) fn sample(variable: &Variable, enums: Enums, said: &[Said<'_>]) -> Ve
         .copied()
         .filter(|(pred, _)| !matches!(pred, Pred::Has | Pred::IsNull | Pred::IsAbsent))
         .collect();
-    let value = if there { value(variable, enums, &on_value) } else { Verdict::Impossible };
+    let value = if there { value(variable, enums, known, &on_value) } else { Verdict::Impossible };
     if let Verdict::Possible(sample) = value {
         return Verdict::Possible(sample);
     }
@@ -59,13 +64,13 @@ pub(super) fn sample(variable: &Variable, enums: Enums, said: &[Said<'_>]) -> Ve
     }
 }
 
-fn value(variable: &Variable, enums: Enums, said: &[Said<'_>]) -> Verdict<Sample> {
+fn value(variable: &Variable, enums: Enums, known: &text::Known, said: &[Said<'_>]) -> Verdict<Sample> {
     match &variable.ty {
         Type::Bool => among([true, false].map(Value::Bool), said),
         Type::Enum(_) => {
             let mut values: Vec<Value> = variable.listed.iter().map(|v| text_value(v)).collect();
             if enums == Enums::Open {
-                values.extend(invented(variable, said));
+                values.extend(invented(variable, known, said));
             }
             among(values, said)
         }
@@ -74,7 +79,7 @@ fn value(variable: &Variable, enums: Enums, said: &[Said<'_>]) -> Verdict<Sample
             or_unknown(among(values, said), complete)
         }
         Type::Evr => evr(variable, said),
-        Type::String | Type::Nvr => texts(variable, said),
+        Type::String | Type::Nvr => texts(variable, known, said),
         Type::List(_) => list(said),
         Type::Record(_) | Type::Anything => Verdict::Possible(Sample::Something),
     }
@@ -127,8 +132,8 @@ fn constants<'p>(said: &[Said<'p>]) -> Vec<&'p Value> {
 }
 
 /// A value that an enum does not list: text, for patterns to look at.
-fn invented(variable: &Variable, said: &[Said<'_>]) -> Option<Value> {
-    match text::sample(&variable.listed, said) {
+fn invented(variable: &Variable, known: &text::Known, said: &[Said<'_>]) -> Option<Value> {
+    match text::sample(known, &variable.listed, said) {
         Verdict::Possible(text) => Some(text_value(&text)),
         _ => None,
     }
@@ -230,7 +235,7 @@ fn evr(variable: &Variable, said: &[Said<'_>]) -> Verdict<Sample> {
     if regions { Verdict::Unknown } else { Verdict::Impossible }
 }
 
-fn texts(variable: &Variable, said: &[Said<'_>]) -> Verdict<Sample> {
+fn texts(variable: &Variable, known: &text::Known, said: &[Said<'_>]) -> Verdict<Sample> {
     let wrap = |text: &str| match variable.ty {
         Type::Nvr => Nvr::parse(text).map(|n| Value::Nvr(n.into())),
         _ => Some(text_value(text)),
@@ -245,11 +250,17 @@ fn texts(variable: &Variable, said: &[Said<'_>]) -> Verdict<Sample> {
         return among(values.iter().cloned(), said);
     }
     // Some value that looks like one, before automata are asked.
-    let usual = ["example", "1.0", "example-1.0-1.fc40", "other", "other-2.0-1.fc41"];
-    if let Some(found) = usual.iter().filter_map(|t| wrap(t)).find(|v| fits(v, said)) {
+    let usual = ["example", "1.0", "example-1.0-1.fc40", "other", "other-2.0-1.fc41"].map(str::to_owned);
+    // A glob with nothing, or a letter, for what it leaves open.
+    let globs =
+        said.iter().filter_map(
+            |(pred, holds)| if let (Pred::Like(glob), true) = (pred, holds) { Some(glob) } else { None },
+        );
+    let filled = globs.flat_map(|glob| ["", "x"].map(|any| glob.replace('*', any).replace('?', "x")));
+    if let Some(found) = usual.into_iter().chain(filled).filter_map(|t| wrap(&t)).find(|v| fits(v, said)) {
         return Verdict::Possible(Sample::Value(found));
     }
-    match text::sample(&[], said) {
+    match text::sample(known, &[], said) {
         Verdict::Possible(text) => match wrap(&text).filter(|v| fits(v, said)) {
             Some(value) => Verdict::Possible(Sample::Value(value)),
             None => Verdict::Unknown,

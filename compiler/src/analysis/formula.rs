@@ -207,7 +207,7 @@ impl<'g> Reading<'_, 'g> {
             _ => None,
         };
         if let Some(item) = item {
-            let mut inner = Problem::new(self.problem.graphs.clone(), self.problem.enums);
+            let mut inner = Problem::new(self.problem.graphs.clone(), self.problem.enums, self.problem.texts);
             let mut reading = Reading {
                 problem: &mut inner,
                 graph: self.graph,

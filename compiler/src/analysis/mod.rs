@@ -51,30 +51,42 @@ pub(crate) enum Wanted {
     False(ExprId),
 }
 
-/// Whether conditions of one event can have the wanted truths on one message together, in any of its dialects.
-pub(crate) fn possible(graph: &Graph, event: u32, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
-    let mut unknown = false;
-    for dialect in graph.events.get(event as usize).into_iter().flat_map(|e| &e.dialects) {
-        match possible_in(graph, dialect, wanted, enums) {
-            Verdict::Possible(()) => return Verdict::Possible(()),
-            Verdict::Unknown => unknown = true,
-            Verdict::Impossible => {}
-        }
-    }
-    if unknown { Verdict::Unknown } else { Verdict::Impossible }
+/// A graph under analysis, with what was found of texts so far.
+pub(crate) struct Analysis<'g> {
+    graph: &'g Graph,
+    texts: text::Known,
 }
 
-fn possible_in(graph: &Graph, dialect: &Dialect, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
-    let mut problem = Problem::new(vec![graph], enums);
-    let mut all: Vec<Formula> =
-        dialect.condition.map(|c| problem.formula(0, dialect, c, true)).into_iter().collect();
-    all.extend(wanted.iter().map(|wanted| match wanted {
-        Wanted::True(id) => problem.formula(0, dialect, *id, true),
-        Wanted::False(id) => problem.formula(0, dialect, *id, false),
-    }));
-    match solve::solve(&problem, Formula::all(all)) {
-        Verdict::Possible(_) => Verdict::Possible(()),
-        Verdict::Impossible => Verdict::Impossible,
-        Verdict::Unknown => Verdict::Unknown,
+impl<'g> Analysis<'g> {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
+        Self { graph, texts: text::Known::default() }
+    }
+
+    /// Whether conditions of one event can have the wanted truths on one message together, in any of its dialects.
+    pub(crate) fn possible(&self, event: u32, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
+        let mut unknown = false;
+        for dialect in self.graph.events.get(event as usize).into_iter().flat_map(|e| &e.dialects) {
+            match self.possible_in(dialect, wanted, enums) {
+                Verdict::Possible(()) => return Verdict::Possible(()),
+                Verdict::Unknown => unknown = true,
+                Verdict::Impossible => {}
+            }
+        }
+        if unknown { Verdict::Unknown } else { Verdict::Impossible }
+    }
+
+    fn possible_in(&self, dialect: &Dialect, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
+        let mut problem = Problem::new(vec![self.graph], enums, &self.texts);
+        let condition = dialect.condition.map(|c| problem.formula(0, dialect, c, true));
+        let mut all: Vec<Formula> = condition.into_iter().collect();
+        all.extend(wanted.iter().map(|wanted| match wanted {
+            Wanted::True(id) => problem.formula(0, dialect, *id, true),
+            Wanted::False(id) => problem.formula(0, dialect, *id, false),
+        }));
+        match solve::solve(&problem, Formula::all(all)) {
+            Verdict::Possible(_) => Verdict::Possible(()),
+            Verdict::Impossible => Verdict::Impossible,
+            Verdict::Unknown => Verdict::Unknown,
+        }
     }
 }

@@ -80,7 +80,7 @@ impl Search<'_, '_> {
         let Some(known) = self.problem.variables.get(variable) else { return Verdict::Unknown };
         let said: Vec<Said<'_>> =
             literals.get(&variable).into_iter().flatten().map(|(pred, holds)| (&**pred, *holds)).collect();
-        domain::sample(known, self.problem.enums, &said)
+        domain::sample(known, self.problem.enums, self.problem.texts, &said)
     }
 
     fn model(&self, literals: &Literals) -> Verdict<Model> {

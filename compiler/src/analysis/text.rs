@@ -4,7 +4,9 @@
 //! that fits, a proof that there is none, or neither. Globs and regular expressions become automata over bytes that are walked
 //! in step; a bound on their states keeps this short.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
@@ -24,58 +26,85 @@ const STEPS: usize = 20_000;
 
 /// An automaton in its current state; a match that was seen stays seen.
 struct Walker {
-    dfa: dense::DFA<Vec<u32>>,
+    dfa: Rc<dense::DFA<Vec<u32>>>,
     /// Whether it has to match.
     holds: bool,
 }
 
 type States = Vec<(StateID, bool)>;
 
+/// Automata by their pattern, and what was found of texts: rules share most of them.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    automata: RefCell<HashMap<String, Option<Rc<dense::DFA<Vec<u32>>>>>>,
+    samples: RefCell<HashMap<Vec<(String, bool)>, Verdict<String>>>,
+}
+
+impl Known {
+    fn automaton(&self, pattern: &str) -> Option<Rc<dense::DFA<Vec<u32>>>> {
+        if let Some(known) = self.automata.borrow().get(pattern) {
+            return known.clone();
+        }
+        let made = automaton(pattern).map(Rc::new);
+        self.automata.borrow_mut().insert(pattern.to_owned(), made.clone());
+        made
+    }
+}
+
 /// The shortest text that is none of `besides` and that everything said allows.
-pub(super) fn sample(besides: &[String], said: &[Said<'_>]) -> Verdict<String> {
-    let mut walkers = Vec::new();
+pub(super) fn sample(known: &Known, besides: &[String], said: &[Said<'_>]) -> Verdict<String> {
+    let mut patterns: Vec<(String, bool)> = Vec::new();
     for (pred, holds) in said {
-        let pattern = match pred {
+        let (pattern, holds) = match pred {
             Pred::Like(glob) => match Glob::new(glob) {
-                Ok(glob) => glob.regex(),
+                Ok(glob) => (glob.regex(), *holds),
                 Err(_) => return Verdict::Unknown,
             },
-            Pred::Matches(pattern) => pattern.clone(),
-            Pred::Compare(CompareOp::Equal, value) => exact(value),
-            Pred::Compare(CompareOp::NotEqual, value) => {
-                match automaton(&exact(value)) {
-                    Some(dfa) => walkers.push(Walker { dfa, holds: !holds }),
-                    None => return Verdict::Unknown,
-                }
-                continue;
-            }
-            Pred::In(values) => values.iter().map(exact).collect::<Vec<_>>().join("|"),
+            Pred::Matches(pattern) => (pattern.clone(), *holds),
+            Pred::Compare(CompareOp::Equal, value) => (exact(value), *holds),
+            Pred::Compare(CompareOp::NotEqual, value) => (exact(value), !holds),
+            // No value: nothing is in it, and everything is not.
+            Pred::In(values) if values.is_empty() && *holds => return Verdict::Impossible,
+            Pred::In(values) if values.is_empty() => continue,
+            Pred::In(values) => (values.iter().map(exact).collect::<Vec<_>>().join("|"), *holds),
             _ => return Verdict::Unknown,
         };
-        match automaton(&pattern) {
+        patterns.push((pattern, holds));
+    }
+    if !besides.is_empty() {
+        let listed: Vec<String> = besides.iter().map(|t| exact(&Value::Text(t.as_str().into()))).collect();
+        patterns.push((listed.join("|"), false));
+    }
+    patterns.sort();
+    patterns.dedup();
+    if let Some(found) = known.samples.borrow().get(&patterns) {
+        return found.clone();
+    }
+    let found = search(known, &patterns);
+    known.samples.borrow_mut().insert(patterns, found.clone());
+    found
+}
+
+fn search(known: &Known, patterns: &[(String, bool)]) -> Verdict<String> {
+    let mut walkers = Vec::with_capacity(patterns.len());
+    for (pattern, holds) in patterns {
+        match known.automaton(pattern) {
             Some(dfa) => walkers.push(Walker { dfa, holds: *holds }),
             None => return Verdict::Unknown,
         }
     }
-    if !besides.is_empty() {
-        let listed: Vec<String> = besides.iter().map(|t| exact(&Value::Text(t.as_str().into()))).collect();
-        match automaton(&listed.join("|")) {
-            Some(dfa) => walkers.push(Walker { dfa, holds: false }),
-            None => return Verdict::Unknown,
-        }
+    // Something that people can read, if there is; else any text decides whether there is anything at all.
+    if let Verdict::Possible(text) = walk(&walkers, &(b' '..=b'~').collect::<Vec<u8>>()) {
+        return Verdict::Possible(text);
     }
     // Text is UTF-8: other bytes prove nothing.
-    match automaton(r"(?s)\A.*\z") {
+    match known.automaton(r"(?s)\A.*\z") {
         Some(dfa) => walkers.push(Walker { dfa, holds: true }),
         None => return Verdict::Unknown,
     }
-    // Something that people can read, if there is; else any bytes decide whether there is anything at all.
-    match walk(&walkers, &(b' '..=b'~').collect::<Vec<u8>>()) {
-        Verdict::Possible(text) => Verdict::Possible(text),
-        _ => match walk(&walkers, &(0..=255).collect::<Vec<u8>>()) {
-            Verdict::Impossible => Verdict::Impossible,
-            _ => Verdict::Unknown,
-        },
+    match walk(&walkers, &(0..=255).collect::<Vec<u8>>()) {
+        Verdict::Impossible => Verdict::Impossible,
+        _ => Verdict::Unknown,
     }
 }
 
@@ -179,7 +208,7 @@ mod tests {
 
     fn found(said: &[(Pred, bool)]) -> Verdict<String> {
         let said: Vec<Said<'_>> = said.iter().map(|(pred, holds)| (pred, *holds)).collect();
-        sample(&[], &said)
+        sample(&Known::default(), &[], &said)
     }
 
     fn regex(pattern: &str) -> Pred {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use taskbot_graph::{ExprId, Graph, Part, Path, Presence, Root, Type};
 
 use super::Enums;
+use super::text::Known;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,13 +46,14 @@ pub(super) struct Variable {
 pub(super) struct Problem<'g> {
     pub(super) graphs: Vec<&'g Graph>,
     pub(super) enums: Enums,
+    pub(super) texts: &'g Known,
     pub(super) variables: Vec<Variable>,
     places: HashMap<Source, usize>,
 }
 
 impl<'g> Problem<'g> {
-    pub(super) fn new(graphs: Vec<&'g Graph>, enums: Enums) -> Self {
-        Self { graphs, enums, variables: Vec::new(), places: HashMap::new() }
+    pub(super) fn new(graphs: Vec<&'g Graph>, enums: Enums, texts: &'g Known) -> Self {
+        Self { graphs, enums, texts, variables: Vec::new(), places: HashMap::new() }
     }
 
     /// The variable of a source; of two readings the one that allows more decides about presence.

@@ -15,6 +15,7 @@ use taskbot_graph::{
 use super::domain::Sample;
 use super::formula::{Formula, Term};
 use super::solve::{self, Model};
+use super::text::Known;
 use super::variable::{Problem, Source};
 use super::{Enums, Verdict};
 
@@ -37,8 +38,9 @@ pub fn witness(fires: RuleOf<'_>, silent: Option<RuleOf<'_>>) -> Option<Witness>
     let (graph, place) = fires;
     let rule = graph.rules.get(place)?;
     let event = graph.events.get(rule.event as usize)?;
+    let texts = Known::default();
     event.dialects.iter().find_map(|dialect| {
-        let mut making = Making::new(graph, dialect, silent.map(|(graph, _)| graph));
+        let mut making = Making::new(graph, dialect, silent.map(|(graph, _)| graph), &texts);
         let model = making.model(rule, silent)?;
         making.assign(&model);
         making.provide(rule);
@@ -74,9 +76,9 @@ struct Parts {
 }
 
 impl<'g> Making<'g> {
-    fn new(graph: &'g Graph, dialect: &'g Dialect, other: Option<&'g Graph>) -> Self {
+    fn new(graph: &'g Graph, dialect: &'g Dialect, other: Option<&'g Graph>, texts: &'g Known) -> Self {
         let graphs = [graph].into_iter().chain(other).collect();
-        let problem = Problem::new(graphs, Enums::Listed);
+        let problem = Problem::new(graphs, Enums::Listed, texts);
         Self { graph, dialect, problem, body: Json::Null, facts: BTreeMap::new(), parts: BTreeMap::new() }
     }
 
@@ -198,7 +200,7 @@ impl<'g> Making<'g> {
         };
         let mut one = self.usual(item);
         if let Some(condition) = condition {
-            let mut inner = Problem::new(self.problem.graphs.clone(), Enums::Listed);
+            let mut inner = Problem::new(self.problem.graphs.clone(), Enums::Listed, self.problem.texts);
             let formula = inner.of_element(graph, self.dialect, item, condition, holds);
             let Verdict::Possible(model) = solve::solve(&inner, formula) else { return };
             for (at, sample) in &model {

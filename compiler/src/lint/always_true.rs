@@ -4,7 +4,7 @@ use taskbot_graph::{Expr, ExprId, Place};
 
 use super::never_true::inside;
 use super::{Context, Lint};
-use crate::analysis::{Enums, Wanted, possible};
+use crate::analysis::{Enums, Wanted};
 use crate::diagnostic::{Diagnostic, TB0602};
 
 pub(super) static LINT: Lint = Lint { code: &TB0602, check };
@@ -12,7 +12,7 @@ pub(super) static LINT: Lint = Lint { code: &TB0602, check };
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
         let never =
-            |wanted: Wanted| possible(context.graph, rule.event, &[wanted], Enums::Open).is_impossible();
+            |wanted: Wanted| context.analysis.possible(rule.event, &[wanted], Enums::Open).is_impossible();
         // What no message reaches at all is never true and always true at once: that is told as the former.
         let always: Vec<(Place, ExprId)> = parts
             .iter()

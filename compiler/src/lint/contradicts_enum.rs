@@ -4,7 +4,7 @@ use taskbot_graph::{ExprId, Place};
 
 use super::never_true::inside;
 use super::{Context, Lint};
-use crate::analysis::{Enums, Wanted, possible};
+use crate::analysis::{Enums, Wanted};
 use crate::diagnostic::{Diagnostic, TB0603};
 
 pub(super) static LINT: Lint = Lint { code: &TB0603, check };
@@ -12,7 +12,7 @@ pub(super) static LINT: Lint = Lint { code: &TB0603, check };
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
         let never = |id: ExprId, enums| {
-            possible(context.graph, rule.event, &[Wanted::True(id)], enums).is_impossible()
+            context.analysis.possible(rule.event, &[Wanted::True(id)], enums).is_impossible()
         };
         let excluded: Vec<Place> = parts
             .iter()

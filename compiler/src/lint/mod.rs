@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use taskbot_graph::{Graph, Place, Rule};
 
+use crate::analysis::Analysis;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::Parts;
 use crate::{Compiled, Origin};
@@ -50,6 +51,8 @@ pub(crate) struct Context<'c> {
     pub(crate) compiled: &'c Compiled,
     /// Its graph.
     pub(crate) graph: &'c Graph,
+    /// What its conditions can be.
+    pub(crate) analysis: Analysis<'c>,
     /// What is known beside it.
     pub(crate) domains: &'c Domains,
 }
@@ -83,7 +86,7 @@ impl<'c> Context<'c> {
 /// Lints a program; nothing for one with errors.
 pub fn lint(compiled: &Compiled, domains: &Domains) -> Vec<Diagnostic> {
     let Some(graph) = &compiled.graph else { return Vec::new() };
-    let context = Context { compiled, graph, domains };
+    let context = Context { compiled, graph, analysis: Analysis::new(graph), domains };
     let mut found = Vec::new();
     for lint in LINTS {
         (lint.check)(&context, &mut found);

@@ -3,7 +3,7 @@
 use taskbot_graph::{ExprId, Place, Rule};
 
 use super::{Context, Lint};
-use crate::analysis::{Enums, Wanted, possible};
+use crate::analysis::{Enums, Wanted};
 use crate::diagnostic::{Diagnostic, TB0601};
 use crate::lower::Parts;
 
@@ -13,7 +13,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (_, rule, parts) in context.rules() {
         let never = |ids: &[ExprId]| {
             let wanted: Vec<Wanted> = ids.iter().map(|id| Wanted::True(*id)).collect();
-            possible(context.graph, rule.event, &wanted, Enums::Open).is_impossible()
+            context.analysis.possible(rule.event, &wanted, Enums::Open).is_impossible()
         };
         let impossible: Vec<(Place, ExprId)> =
             parts.iter().filter(|(_, id)| never(&[*id])).copied().collect();
@@ -51,7 +51,7 @@ fn contradiction(context: &Context<'_>, rule: &Rule, whole: ExprId, parts: &Part
     for (at, a) in ids.iter().enumerate() {
         for b in ids.iter().skip(at.saturating_add(1)) {
             let wanted = [Wanted::True(*a), Wanted::True(*b)];
-            if possible(context.graph, rule.event, &wanted, Enums::Open).is_impossible() {
+            if context.analysis.possible(rule.event, &wanted, Enums::Open).is_impossible() {
                 return place(*a).into_iter().chain(place(*b)).collect();
             }
         }

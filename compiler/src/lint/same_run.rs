@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use taskbot_graph::{ArgumentSource, Clauses, Expr, ExprId, Rule, Value};
 
 use super::{Context, Lint};
-use crate::analysis::{Enums, Wanted, possible};
+use crate::analysis::{Enums, Wanted};
 use crate::diagnostic::{Diagnostic, TB0605};
 
 pub(super) static LINT: Lint = Lint { code: &TB0605, check };
@@ -138,7 +138,8 @@ fn finite<'c>(context: &Context<'c>, condition: ExprId) -> Vec<(ExprId, Vec<&'c 
 
 fn verdict(context: &Context<'_>, a: usize, b: usize) -> Option<Verdict> {
     let (first, second) = (context.graph.rules.get(a)?, context.graph.rules.get(b)?);
-    let can = |wanted: &[Wanted]| !possible(context.graph, first.event, wanted, Enums::Open).is_impossible();
+    let can =
+        |wanted: &[Wanted]| !context.analysis.possible(first.event, wanted, Enums::Open).is_impossible();
     let truths = |rule: &Rule| rule.condition.map(Wanted::True);
     let both: Vec<Wanted> = truths(first).into_iter().chain(truths(second)).collect();
     if !can(&both) {
