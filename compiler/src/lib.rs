@@ -136,6 +136,11 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let lowered = (!failed).then(|| lower::lower(&program, files.clone()));
     let (graph, parts) = lowered.map_or((None, Vec::new()), |(graph, parts)| (Some(graph), parts));
+    let graph = graph.filter(|graph| {
+        let before = diagnostics.len();
+        analysis::loops(&program, graph, &mut diagnostics);
+        diagnostics.len() == before
+    });
     let rules = names.rules.len();
     let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
     let origins = (0..files.len()).map(origin).collect();

@@ -383,9 +383,8 @@ mod tests {
         let item = format!("{ALLOW}\n\n## doc\non koji.build.completed\n  {LATER}\n  run rpmlint\n");
         assert_eq!(ids(&item), [""; 0]);
         assert_eq!(all(&item)[0].suppressed.as_deref(), Some("it is for a later version"));
-        let next_item = format!(
-            "{RULE}{ALLOW}\n{OTHER}rule c on koji.build.completed\n{LATER}\nrun static-analysis"
-        );
+        let next_item =
+            format!("{RULE}{ALLOW}\n{OTHER}rule c on koji.build.completed\n{LATER}\nrun static-analysis");
         assert_eq!(ids(&next_item), ["TB0694", "TB0692"]);
         assert_eq!(ids(&format!("{RULE}{ALLOW}\n")), ["TB0694"], "nothing follows");
     }
@@ -403,10 +402,7 @@ mod tests {
 
     #[test]
     fn an_unused_suppression_can_be_removed_safely() {
-        assert_eq!(
-            mended(&format!("{RULE}  {ALLOW}\n{OTHER}")),
-            format!("{RULE}{OTHER}")
-        );
+        assert_eq!(mended(&format!("{RULE}  {ALLOW}\n{OTHER}")), format!("{RULE}{OTHER}"));
         let (trailing, rule) = (format!("{} é {ALLOW}\r\n", "# x"), RULE.trim_end());
         assert_eq!(mended(&format!("{rule}  {ALLOW}\r\n{trailing}")), format!("{rule}\r\n{trailing}"));
         assert_eq!(mended(&format!("{rule}\n{ALLOW}")), format!("{rule}\n"));

@@ -7,6 +7,7 @@
 
 mod domain;
 mod formula;
+mod loops;
 mod solve;
 mod text;
 mod variable;
@@ -15,6 +16,7 @@ mod witness;
 use taskbot_graph::{Dialect, ExprId, Graph};
 
 use formula::Formula;
+pub(crate) use loops::loops;
 use variable::Problem;
 pub use witness::{Witness, witness};
 
