@@ -82,6 +82,16 @@ fn print_run(report: &RunReport, artifacts: &std::path::Path, paint: Paint) {
             shown(&reason.message)
         ));
     }
+    for request in report.requests.iter().filter(|request| request.state != "through") {
+        let instead = request.instead.as_ref().map_or(String::new(), |id| format!(", for {}", shown(id)));
+        let until = request.until.map_or(String::new(), |at| format!(" until {at}"));
+        output::line(format!(
+            "asked for by {} as well ({}): {}{until}{instead}",
+            shown(&request.rule),
+            shown(&request.message),
+            request.state
+        ));
+    }
     output::line("");
     let mut table = Table::new(&["ATTEMPT", "STEP", "STATE", "STARTED", "DETAIL"]);
     for step in &report.steps {

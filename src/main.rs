@@ -7,6 +7,7 @@
 
 mod admission;
 mod archive;
+mod cancel;
 mod check;
 mod code_page;
 mod compile;
@@ -20,6 +21,7 @@ mod lock;
 mod log;
 mod names;
 mod output;
+mod release;
 mod render;
 mod replay;
 mod results;
@@ -70,6 +72,8 @@ enum Command {
     Status(status::Status),
     Results(results::Results),
     Log(log::Log),
+    Cancel(cancel::Cancel),
+    Release(release::Release),
     Lock(lock::Lock),
     Demo(demo::Demo),
     /// A process of the daemon's own.
@@ -100,6 +104,8 @@ fn main() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Results(command) => command.run(),
         Command::Log(command) => command.run(),
+        Command::Cancel(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Lock(command) => command.run(),
         Command::Demo(command) => command.run(),
     };

@@ -89,6 +89,12 @@ pub fn print(status: &store::Status, paint: Paint) {
             fact.since
         ));
     }
+    for row in &status.held {
+        let requests = output::count(usize::try_from(row.requests).unwrap_or(0), "request");
+        let until = row.next.map_or(String::new(), |at| format!(", the next until {at}"));
+        let held = paint.yellow("held");
+        output::line(format!("{held} by {} of rule {}: {requests}{until}", row.window, shown(&row.rule)));
+    }
     if status.undecided > 0 {
         output::line(format!(
             "{} decisions are undecided: a fact has no answer, see `taskbot log`",

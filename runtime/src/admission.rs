@@ -1,18 +1,27 @@
 //! Admission: what is to be written for one judged message. Judging is pure; what has memory begins here.
 //!
 //! Comes in: a message's judgement and the rule set that judged it. Goes out: plain data that the store applies in
-//! one transaction: the decision with its facts, the runs with their idempotency keys and reasons, what is parked,
-//! what is refused. The memory itself (has this happening been seen, does this run exist) is the store's, inside that
+//! one transaction: the decision with its facts, the runs with their idempotency keys and the requests of rules for
+//! them, what is parked, what is refused. What a window says of a request is `windows`, which is pure; the memory itself
+//! (has this happening been seen, does this run exist, what went through a window) is the store's, inside that
 //! transaction.
 
+pub mod windows;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use taskbot_graph::{Answer, Argument, Ask, FactKey, Graph, Happening, Judgement, Note, Parked, Refusal};
+use taskbot_graph::{
+    Answer, Argument, Ask, Clauses, FactKey, GroupLimit, Happening, Judgement, Note, Parked, Priority,
+    Reason, Refusal,
+};
 
 use crate::effect::Timestamp;
+use crate::generation::Generation;
 use crate::intake::Quarantine;
 use crate::message::Message;
+use windows::{AtMost, Keyed, Windows};
 
 /// What became of one delivery, before it is durable.
 #[derive(Clone, Debug)]
@@ -65,7 +74,7 @@ pub struct Decision {
 }
 
 /// A run that a message asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WantedRun {
     /// Its identity beside the happening or message.
     pub key: String,
@@ -78,9 +87,56 @@ pub struct WantedRun {
     /// Arguments in the order of the task's declaration.
     pub arguments: Vec<Argument>,
     /// The requests of the rules that asked for it.
-    pub asks: Vec<Ask>,
+    pub asks: Vec<Request>,
     /// What several messages may tell; none: the message's own id takes its place.
     pub happening: Option<Happening>,
+}
+
+/// One rule's request for a run: the unit that windows decide on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The rule and the subject.
+    pub reason: Reason,
+    /// The values of the rule's axes, as one text.
+    pub axes: String,
+    /// What decides whether and when it goes through.
+    pub windows: Windows,
+    /// What it means for the run, once it does.
+    pub standing: Standing,
+}
+
+/// How dispatch treats a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its place in the queue.
+    pub priority: Priority,
+    /// A group that it belongs to.
+    pub group: Option<GroupLimit>,
+    /// How long its command may take, beside what its manifest says.
+    pub timeout: Option<Duration>,
+}
+
+impl Request {
+    /// A rule's request with the windows that its clauses make of the keys.
+    pub fn new(ask: Ask, clauses: &Clauses) -> Self {
+        let keyed = |key: Option<String>, seconds: Option<u64>| {
+            key.zip(seconds).map(|(key, seconds)| Keyed { key, span: Duration::from_secs(seconds) })
+        };
+        let windows = Windows {
+            quiet: keyed(ask.keys.quiet, clauses.quiet.as_ref().map(|w| w.for_seconds)),
+            superseding: ask.keys.superseding,
+            once: keyed(ask.keys.once, clauses.once.as_ref().map(|w| w.within_seconds)),
+            at_most: clauses
+                .at_most
+                .map(|w| AtMost { runs: w.runs, span: Duration::from_secs(w.per_seconds) }),
+        };
+        let standing = Standing {
+            priority: clauses.priority,
+            group: clauses.group.clone(),
+            timeout: clauses.timeout_seconds.map(Duration::from_secs),
+        };
+        Self { reason: ask.reason, axes: ask.axes, windows, standing }
+    }
 }
 
 /// A fact as it was known to a decision.
@@ -103,11 +159,12 @@ pub struct KnownFacts {
 }
 
 /// Turns a judgement into what is to be written.
-pub fn decide(graph: &Graph, generation: &str, judgement: Judgement, facts: KnownFacts) -> Decision {
+pub fn decide(generation: &Generation, judgement: Judgement, facts: KnownFacts) -> Decision {
+    let plain = Clauses::default();
     let mut refused = judgement.refused;
     let mut runs = Vec::with_capacity(judgement.runs.len());
     for run in judgement.runs {
-        let Some(task) = graph.tasks.iter().find(|task| task.name == run.task) else {
+        let Some(task) = generation.graph.tasks.iter().find(|task| task.name == run.task) else {
             // A valid artifact names only its own tasks; a forged one must not lose the run in silence.
             refused.push(Refusal {
                 event: judgement.events.first().cloned().unwrap_or_default(),
@@ -122,7 +179,14 @@ pub fn decide(graph: &Graph, generation: &str, judgement: Judgement, facts: Know
             reference: task.reference.clone(),
             task: run.task,
             arguments: run.arguments,
-            asks: run.asks,
+            asks: run
+                .asks
+                .into_iter()
+                .map(|ask| {
+                    let clauses = generation.clauses(&ask.reason.rule).unwrap_or(&plain);
+                    Request::new(ask, clauses)
+                })
+                .collect(),
             happening: run.happening,
         });
     }
@@ -131,7 +195,7 @@ pub fn decide(graph: &Graph, generation: &str, judgement: Judgement, facts: Know
         .into_iter()
         .partition(|parked| parked.needs.iter().all(|need| facts.answers.contains_key(need)));
     Decision {
-        generation: generation.to_owned(),
+        generation: generation.hash.clone(),
         events: judgement.events,
         facts: facts.recorded,
         runs,

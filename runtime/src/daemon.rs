@@ -21,6 +21,7 @@ use crate::effect::{Effects, Real};
 use crate::executor::{self, MissingLayers};
 use crate::facts::{self, Asking, Providers};
 use crate::generation::Generation;
+use crate::held::{self, Holding};
 use crate::inbox::{self, Inbox};
 use crate::intake::IntakeLimits;
 use crate::limits;
@@ -160,18 +161,18 @@ pub async fn run(
     options: Options,
 ) -> Result<Summary, DaemonError> {
     let house = House::open(config, &reload, &options).await?;
-    let [deliveries_over, questions_over, runs_over] = [(); 3].map(|()| CancellationToken::new());
+    let [deliveries_over, questions_over, held_over, runs_over] = [(); 4].map(|()| CancellationToken::new());
     let (deliver, delivered) = mpsc::channel(limits::DELIVERIES_IN_FLIGHT);
-    let (cancel, cancels) = mpsc::channel(1);
 
     let supply = supply::serve(house.supply(&options), deliver);
     let inbox = then(inbox::serve(house.inbox(), delivered, house.stop.clone()), &deliveries_over);
     let facts = then(facts::serve(house.asking(&options, &deliveries_over)), &questions_over);
-    let runs = then(dispatch::serve(house.queue(cancels, &questions_over)), &runs_over);
+    let held = then(held::serve(house.holding(&questions_over)), &held_over);
+    let runs = then(dispatch::serve(house.queue(&held_over)), &runs_over);
     let sinks = async { Ok(sink::serve(house.outbox(&runs_over)).await?) };
-    let pipeline = async { tokio::try_join!(supply, inbox, facts, runs, sinks).map(drop) };
+    let pipeline = async { tokio::try_join!(supply, inbox, facts, held, runs, sinks).map(drop) };
 
-    let steering = steer::serve(house.wheel(reload, cancel), control);
+    let steering = steer::serve(house.wheel(reload), control);
     let ended = tokio::select! {
         ended = pipeline => ended,
         failed = steering => Err(failed),
@@ -202,6 +203,7 @@ struct House {
     observer: Observer,
     stop: CancellationToken,
     new_questions: Arc<Notify>,
+    newly_held: Arc<Notify>,
     new_runs: Arc<Notify>,
     new_parcels: Arc<Notify>,
     /// Held as long as the daemon lives.
@@ -243,6 +245,8 @@ impl House {
         store
             .keep_generation(generation.hash.clone(), Arc::clone(&generation.artifact), effects.now())
             .await?;
+        // Before anything starts: what was to be cancelled while nobody ran does not start.
+        steer::orders(&store, &config.state_dir, effects.now()).await?;
         Ok(Self {
             config,
             filter,
@@ -252,6 +256,7 @@ impl House {
             observer: Observer::new(options.observer.clone()),
             stop: CancellationToken::new(),
             new_questions: Arc::default(),
+            newly_held: Arc::default(),
             new_runs: Arc::default(),
             new_parcels: Arc::default(),
             _lock: lock,
@@ -278,6 +283,7 @@ impl House {
             generation: self.generation.subscribe(),
             observer: self.observer.clone(),
             new_runs: Arc::clone(&self.new_runs),
+            newly_held: Arc::clone(&self.newly_held),
             new_questions: Arc::clone(&self.new_questions),
         }
     }
@@ -305,22 +311,29 @@ impl House {
             observer: self.observer.clone(),
             wake: Arc::clone(&self.new_questions),
             new_runs: Arc::clone(&self.new_runs),
+            newly_held: Arc::clone(&self.newly_held),
             stop: self.stop.clone(),
             no_more: no_more.clone(),
         }
     }
 
-    fn queue(
-        &self,
-        cancels: mpsc::Receiver<RunId>,
-        no_more: &CancellationToken,
-    ) -> dispatch::Queue<Real, Moves> {
+    fn holding(&self, no_more: &CancellationToken) -> Holding<Real> {
+        Holding {
+            effects: self.effects.clone(),
+            wake: Arc::clone(&self.newly_held),
+            new_runs: Arc::clone(&self.new_runs),
+            observer: self.observer.clone(),
+            stop: self.stop.clone(),
+            no_more: no_more.clone(),
+        }
+    }
+
+    fn queue(&self, no_more: &CancellationToken) -> dispatch::Queue<Real, Moves> {
         dispatch::Queue {
             effects: self.effects.clone(),
             store: self.store.clone(),
             parallel: self.config.executor.parallel,
             wake: Arc::clone(&self.new_runs),
-            cancels,
             observer: Moves { observer: self.observer.clone(), ended: Arc::clone(&self.new_parcels) },
             stop: self.stop.clone(),
             no_more: no_more.clone(),
@@ -339,14 +352,16 @@ impl House {
         }
     }
 
-    fn wheel(&self, reload: Reload, cancel: mpsc::Sender<RunId>) -> steer::Wheel {
+    fn wheel(&self, reload: Reload) -> steer::Wheel {
         steer::Wheel {
             effects: self.effects.clone(),
             store: self.store.clone(),
             generation: self.generation.clone(),
             observer: self.observer.clone(),
             reload,
-            cancel,
+            state_dir: self.config.state_dir.clone(),
+            new_runs: Arc::clone(&self.new_runs),
+            newly_held: Arc::clone(&self.newly_held),
             stop: self.stop.clone(),
         }
     }

@@ -37,6 +37,8 @@ pub struct Inbox<E> {
     pub observer: Observer,
     /// Wakes dispatch.
     pub new_runs: Arc<Notify>,
+    /// Wakes what lets go of held requests.
+    pub newly_held: Arc<Notify>,
     /// Wakes the asking of facts.
     pub new_questions: Arc<Notify>,
 }
@@ -81,8 +83,11 @@ impl<E: Effects> Inbox<E> {
         }
         for one in &admitted {
             self.observer.admitted(one);
-            if !one.new_runs.is_empty() {
+            if !one.new_runs.is_empty() || one.superseded > 0 {
                 self.new_runs.notify_one();
+            }
+            if one.held > 0 {
+                self.newly_held.notify_one();
             }
             if one.parked > 0 {
                 self.new_questions.notify_one();
@@ -150,7 +155,7 @@ pub async fn decide(
             break judgement;
         }
     };
-    Ok(admission::decide(graph, &generation.hash, judgement, known))
+    Ok(admission::decide(generation, judgement, known))
 }
 
 fn unknown(judgement: &Judgement, known: &KnownFacts) -> Vec<taskbot_graph::FactKey> {

@@ -202,3 +202,15 @@ pub const PUBLISH_LINGER: Duration = Duration::from_millis(500);
 pub const DOWNLOAD_FILES: usize = 20_000;
 /// Heartbeat of a broker's connection, unless its URL says another: a dead one is found after two.
 pub const AMQP_HEARTBEAT_SECONDS: u16 = 30;
+/// Head start in the queue for each step of priority: a run of higher priority goes before those that were made up to so
+/// long before it, and never before older ones, so none waits for ever.
+pub const PRIORITY_HEAD_START: Duration = Duration::from_secs(24 * 3600);
+/// What is remembered from so much later than now, or more, shows that the clock was set back; less is the time between
+/// looking at the clock and the commit.
+pub const CLOCK_SET_BACK: Duration = Duration::from_secs(60);
+/// Held requests that are let go in one transaction.
+pub const RELEASED_AT_ONCE: usize = 100;
+/// How often orders that a command left are looked for.
+pub const ORDERS_POLL: Duration = Duration::from_millis(500);
+/// Largest file with an order.
+pub const ORDER_BYTES: u64 = 64 << 10;

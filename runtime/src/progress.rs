@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::dispatch::{self, RunState};
 use crate::message::MessageText;
-use crate::store::{Admitted, AdmittedAs, RunId};
+use crate::store::{Admitted, AdmittedAs, Released, RunId};
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -34,9 +34,9 @@ pub enum Progress {
         /// Why it was set aside, escaped for display.
         reasons: Vec<String>,
     },
-    /// A decision that waited for facts went on.
+    /// A decision that waited for facts went on, or held requests were let go.
     Decided {
-        /// The message's topic as sent, escaped for display.
+        /// The message's topic as sent, escaped for display; none: of several messages.
         topic: Option<String>,
         /// Runs that it made, each in one line, escaped for display.
         runs: Vec<String>,
@@ -111,6 +111,16 @@ impl Observer {
             runs: admitted.new_runs.iter().map(|run| MessageText::new(&run.key).to_string()).collect(),
             parked: admitted.parked,
         });
+    }
+}
+
+impl Observer {
+    /// Tells of runs that held requests made.
+    pub fn released(&self, released: &Released) {
+        if !released.new_runs.is_empty() {
+            let runs = released.new_runs.iter().map(|run| MessageText::new(&run.key).to_string()).collect();
+            self.tell(Progress::Decided { topic: None, runs, parked: 0 });
+        }
     }
 }
 

@@ -1,21 +1,25 @@
 //! Steering: signals and orders of the operator.
 //!
-//! Comes in: TERM, INT, HUP, and the same as orders. Goes out: a stop for all stations, a new generation, a cancelled
-//! run. A reload is atomic: the new rule set is complete, loaded and kept before it is the current one; a bad one
-//! changes nothing.
+//! Comes in: TERM, INT, HUP, the same as orders, and what commands left in the state directory. Goes out: a stop for all
+//! stations, a new generation, durable words to cancel runs, held requests let go. A reload is atomic: the new rule set is
+//! complete, loaded and kept before it is the current one; a bad one changes nothing.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::{Control, DaemonError, Reload, compile};
-use crate::effect::{Effects, Real};
+use crate::effect::{Effects, Real, Timestamp};
 use crate::generation::Generation;
+use crate::orders::{self, Order};
 use crate::progress::{Observer, Progress};
-use crate::store::{Level, RunId, Store, StoreError};
+use crate::store::{Level, Released, Store, StoreError};
+use crate::{held, limits};
 
 /// What steering needs.
 pub(crate) struct Wheel {
@@ -24,7 +28,9 @@ pub(crate) struct Wheel {
     pub(crate) generation: watch::Sender<Arc<Generation>>,
     pub(crate) observer: Observer,
     pub(crate) reload: Reload,
-    pub(crate) cancel: mpsc::Sender<RunId>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) new_runs: Arc<Notify>,
+    pub(crate) newly_held: Arc<Notify>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -40,12 +46,18 @@ async fn steer(wheel: Wheel, mut control: mpsc::Receiver<Control>) -> Result<Inf
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
+    let mut poll = tokio::time::interval(limits::ORDERS_POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let order = tokio::select! {
             _ = terminate.recv() => Control::Stop,
             _ = interrupt.recv() => Control::Stop,
             _ = hang_up.recv() => Control::Reload,
             Some(order) = control.recv() => order,
+            _ = poll.tick() => {
+                wheel.orders().await?;
+                continue;
+            }
         };
         match order {
             Control::Stop => {
@@ -53,15 +65,59 @@ async fn steer(wheel: Wheel, mut control: mpsc::Receiver<Control>) -> Result<Inf
                 wheel.stop.cancel();
             }
             Control::Cancel(run) => {
-                // Dispatch has ended; then there is nothing left to cancel.
-                let _ = wheel.cancel.send(run).await;
+                let order = Order::Cancel { runs: vec![run] };
+                carry_out(&wheel.store, &order, wheel.effects.now()).await?;
+                wheel.new_runs.notify_one();
             }
             Control::Reload => wheel.reload().await?,
         }
     }
 }
 
+/// Makes durable what an order asks for.
+async fn carry_out(store: &Store, order: &Order, at: Timestamp) -> Result<Released, StoreError> {
+    match order {
+        Order::Cancel { runs } => {
+            for run in runs {
+                store.ask_cancel(*run, "cancelled by the operator".into(), at).await?;
+            }
+            Ok(Released::default())
+        }
+        Order::Release { rule } => store.release_now(rule.clone(), at).await,
+    }
+}
+
+/// Carries out all orders that commands left; gives what was let go, and whether there was any order.
+pub(crate) async fn orders(
+    store: &Store,
+    state_dir: &Path,
+    at: Timestamp,
+) -> Result<Vec<Released>, StoreError> {
+    let mut done = Vec::new();
+    for (path, order) in orders::waiting(state_dir) {
+        match order {
+            Some(order) => done.push(carry_out(store, &order, at).await?),
+            None => tracing::warn!(path = %path.display(), "this is no order of this taskbot; it is removed"),
+        }
+        orders::remove(&path);
+    }
+    Ok(done)
+}
+
 impl Wheel {
+    /// Carries out what commands left, and wakes those whom it concerns.
+    async fn orders(&self) -> Result<(), StoreError> {
+        let done = orders(&self.store, &self.state_dir, self.effects.now()).await?;
+        for released in &done {
+            held::tell(released, &self.new_runs, &self.observer);
+        }
+        if !done.is_empty() {
+            self.new_runs.notify_one();
+            self.newly_held.notify_one();
+        }
+        Ok(())
+    }
+
     async fn reload(&self) -> Result<(), StoreError> {
         let loaded = match compile(Arc::clone(&self.reload)).await {
             Ok(artifact) => Generation::load(&artifact).map_err(|e| e.to_string()),

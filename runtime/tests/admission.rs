@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use taskbot_graph::{Argument, Ask, FactKey, Parked, Reason, Refusal, WindowKeys};
-use taskbot_runtime::admission::{Arrival, Decision, Fate, WantedRun};
+use taskbot_graph::{Argument, FactKey, Parked, Reason, Refusal};
+use taskbot_runtime::admission::windows::Windows;
+use taskbot_runtime::admission::{Arrival, Decision, Fate, Request, Standing, WantedRun};
 use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::intake::Quarantine;
 use taskbot_runtime::message::{Message, MessageText};
@@ -45,8 +46,13 @@ fn reason(rule: &str) -> Reason {
     Reason { rule: rule.into(), subject: None }
 }
 
-fn ask(rule: &str) -> Ask {
-    Ask { reason: reason(rule), keys: WindowKeys::default(), axes: String::new() }
+fn ask(rule: &str) -> Request {
+    Request {
+        reason: reason(rule),
+        axes: String::new(),
+        windows: Windows::default(),
+        standing: Standing::default(),
+    }
 }
 
 fn run(rules: &[&str]) -> WantedRun {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use git2::{Repository, Signature};
 use taskbot_graph::{
-    Action, ArgumentSource, CompareOp, Dialect, Event, EventValue, Expr, FactDef, Graph, Param, Part,
-    Path as ValuePath, Presence, Root, Rule, Scope, TaskDef, TopicPlan, Type, Value,
+    Action, ArgumentSource, Clauses, CompareOp, Dialect, Event, EventValue, Expr, FactDef, Graph, Param,
+    Part, Path as ValuePath, Presence, Root, Rule, Scope, TaskDef, TopicPlan, Type, Value,
 };
 use taskbot_runtime::config::Config;
 use taskbot_runtime::daemon::{self, Control, DaemonError, Options, Reload, Summary, Until};
@@ -61,6 +61,7 @@ fn rules() -> Graph {
         axes: Vec::new(),
         except: Vec::new(),
         actions: vec![Action { task, arguments: vec![ArgumentSource::Expr(1)] }],
+        clauses: Clauses::default(),
     };
     let mut graph = Graph::default();
     graph.facts = vec![FactDef { name: "nvr.lang".into(), ty: Type::String, presence: Presence::Optional }];

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use taskbot_graph::{
-    Action, ArgumentSource, CompareOp, Dialect, Event, EventValue, Expr, FactDef, Graph, Param, Part,
-    Path as ValuePath, Presence, Root, Rule, Scope, TaskDef, TopicFilter, TopicPlan, Type, Value,
+    Action, ArgumentSource, Clauses, CompareOp, Dialect, Event, EventValue, Expr, FactDef, Graph, Param,
+    Part, Path as ValuePath, Presence, Root, Rule, Scope, TaskDef, TopicFilter, TopicPlan, Type, Value,
 };
 use taskbot_runtime::admission::{Arrival, Fate};
 use taskbot_runtime::config::FactConfig;
-use taskbot_runtime::dispatch::Transition;
+use taskbot_runtime::dispatch::{self, Transition};
 use taskbot_runtime::effect::{Effects, Performed, StepOrder, Timestamp};
 use taskbot_runtime::facts::{self, Asking, Providers};
 use taskbot_runtime::generation::Generation;
 use taskbot_runtime::inbox::decide;
 use taskbot_runtime::message::{Message, MessageText};
 use taskbot_runtime::progress::{Observer, Progress};
-use taskbot_runtime::store::{Admitted, Durability, Reader, RunId, Status, Store, StoreError};
+use taskbot_runtime::store::{Admitted, Durability, Reader, Released, RunId, Status, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,7 @@ fn rules(facts: &[&str]) -> Graph {
             axes: Vec::new(),
             except: Vec::new(),
             actions: vec![Action { task: 0, arguments: vec![ArgumentSource::Expr(1)] }],
+            clauses: Clauses::default(),
         });
     }
     graph.topics = vec![TopicPlan { topic: "build.done".into(), events: vec![0] }];
@@ -104,8 +105,11 @@ impl Effects for Clock {
     async fn admit(&self, arrivals: Vec<Arrival>) -> Result<Vec<Admitted>, StoreError> {
         self.0.admit(arrivals).await
     }
-    async fn record(&self, _: RunId, _: Transition) -> Result<(), StoreError> {
-        Ok(())
+    async fn release(&self, now: Timestamp) -> Result<Released, StoreError> {
+        self.0.release(now).await
+    }
+    async fn record(&self, _: RunId, transition: Transition) -> Result<dispatch::Progress, StoreError> {
+        Ok(transition.progress)
     }
     async fn perform(&self, _: StepOrder, _: &CancellationToken) -> Performed {
         Performed::Interrupted
@@ -166,6 +170,7 @@ impl Bench {
             observer: Observer::new(Some(observer)),
             wake: Arc::default(),
             new_runs: Arc::default(),
+            newly_held: Arc::default(),
             stop: CancellationToken::new(),
             no_more,
         };

@@ -41,7 +41,7 @@ pub async fn drive<E: Effects>(
         for effect in todo {
             match effect {
                 Effect::Record(transition) => {
-                    effects.record(id, *transition).await?;
+                    progress = effects.record(id, *transition).await?;
                     observer.moved(id, &key, &progress);
                 }
                 Effect::Perform(step) => {

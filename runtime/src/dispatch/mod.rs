@@ -11,5 +11,5 @@ mod step;
 
 pub use drive::{Observe, Stops, drive};
 pub use machine::{Effect, Failure, Input, Progress, StepEnd, StepReport, Transition, back_off, step};
-pub use queue::{Queue, serve, until};
+pub use queue::{Queue, rank, serve, until};
 pub use step::{Ending, RunState, Step, UnknownName};

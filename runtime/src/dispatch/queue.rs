@@ -1,14 +1,16 @@
 //! Which run goes on next, and how many at once.
 //!
-//! Comes in: open runs in the store, slots, cancellations. Goes out: driven runs. Runs go on in the order in which
-//! they were made; one that waits for its next attempt holds no slot. It ends when the daemon stops, or when nothing
-//! upstream can make a run any more and all are over.
+//! Comes in: open runs in the store, with their groups, their rank and the word to cancel them; slots. Goes out: driven
+//! runs. Runs go on by rank: in the order in which they were made, where a higher priority is a head start, so that none
+//! waits for ever. One that waits for its next attempt holds no slot, neither of its groups nor of all. It ends when the
+//! daemon stops, or when nothing upstream can make a run any more and all are over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use taskbot_graph::Priority;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +28,8 @@ pub struct Queue<E, O> {
     pub store: Store,
     /// Runs at once.
     pub parallel: usize,
-    /// Told when there may be new runs.
+    /// Told when there may be new runs, or runs to cancel.
     pub wake: Arc<Notify>,
-    /// Runs to cancel.
-    pub cancels: mpsc::Receiver<RunId>,
     /// Told of every move.
     pub observer: O,
     /// The daemon stops.
@@ -46,7 +46,7 @@ where
     E: Effects + Clone + 'static,
     O: Observe + Clone + 'static,
 {
-    let Queue { effects, store, parallel, wake, mut cancels, observer, stop, no_more } = queue;
+    let Queue { effects, store, parallel, wake, observer, stop, no_more } = queue;
     let mut tasks: JoinSet<Driven> = JoinSet::new();
     let mut under_way: HashMap<RunId, CancellationToken> = HashMap::new();
     let start = |tasks: &mut JoinSet<Driven>, run: OpenRun, cancel: CancellationToken| {
@@ -55,33 +55,34 @@ where
         tasks.spawn(async move { (run.id, drive(&effects, run, &stops, &observer).await.map(drop)) });
     };
     while !stop.is_cancelled() {
-        let free = parallel.saturating_sub(under_way.len());
-        if free > 0 {
-            let known = under_way.keys().copied().collect();
-            for run in store.due_runs(effects.now(), known, free).await? {
+        let now = effects.now();
+        for run in store.cancelled_runs().await? {
+            // One that is not under way is ended without waiting for a slot.
+            let id = run.id;
+            let cancel = under_way.entry(id).or_insert_with(|| {
                 let cancel = CancellationToken::new();
-                under_way.insert(run.id, cancel.clone());
-                start(&mut tasks, run, cancel);
-            }
+                start(&mut tasks, run, cancel.clone());
+                cancel
+            });
+            cancel.cancel();
         }
-        let next = store.next_run_at(under_way.keys().copied().collect()).await?;
-        if under_way.is_empty() && next.is_none() && no_more.is_cancelled() {
+        let known = || under_way.keys().copied().collect::<Vec<_>>();
+        let free = parallel.saturating_sub(under_way.len());
+        let due = if free > 0 { store.due_runs(now, known(), free).await? } else { Vec::new() };
+        for run in due {
+            let cancel = CancellationToken::new();
+            under_way.insert(run.id, cancel.clone());
+            start(&mut tasks, run, cancel);
+        }
+        let waiting = store.waiting_runs(now, under_way.keys().copied().collect()).await?;
+        if under_way.is_empty() && !waiting.any && no_more.is_cancelled() {
             return Ok(());
         }
         let slots = under_way.len() < parallel;
         tokio::select! {
             Some(joined) = tasks.join_next() => finished(&mut under_way, joined)?,
-            Some(id) = cancels.recv() => match under_way.get(&id) {
-                Some(cancel) => cancel.cancel(),
-                None => if let Some(run) = store.open_run(id).await? {
-                    let cancel = CancellationToken::new();
-                    cancel.cancel();
-                    under_way.insert(id, cancel.clone());
-                    start(&mut tasks, run, cancel);
-                },
-            },
             () = wake.notified() => {}
-            () = until(next, effects.now()), if slots && next.is_some() => {}
+            () = until(waiting.next, effects.now()), if slots && waiting.next.is_some() => {}
             () = no_more.cancelled(), if !no_more.is_cancelled() => {}
             () = stop.cancelled() => {}
         }
@@ -115,6 +116,16 @@ fn finished(
             tracing::error!(%error, "a run's driver ended abnormally");
             Err(StoreError::Stopped { cause: format!("a run's driver ended abnormally: {error}") })
         }
+    }
+}
+
+/// A run's place in the queue, smaller first: when it was made, moved by its priority. Since the head start is a time,
+/// each run has only so many before it, and waits for no others.
+pub fn rank(made: Timestamp, priority: Priority) -> Timestamp {
+    match priority {
+        Priority::High => made.before(limits::PRIORITY_HEAD_START),
+        Priority::Normal => made,
+        Priority::Low => made.after(limits::PRIORITY_HEAD_START),
     }
 }
 

@@ -9,6 +9,7 @@ mod time;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskbot_graph::Argument;
@@ -20,7 +21,7 @@ pub use time::Timestamp;
 use crate::admission::Arrival;
 use crate::dispatch::{Failure, Progress, Step, StepReport, Transition};
 use crate::executor::Ended;
-use crate::store::{Admitted, RunId, StoreError};
+use crate::store::{Admitted, Released, RunId, StoreError};
 
 /// A file that a run left behind, kept by the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub struct StepOrder {
     pub arguments: Vec<Argument>,
     /// How the command ended, once it did.
     pub ended: Option<Ended>,
+    /// How long the command may take, beside what its manifest says: the shortest that a rule asked for.
+    pub timeout: Option<Duration>,
 }
 
 impl StepOrder {
@@ -89,12 +92,15 @@ pub trait Effects: Send + Sync {
     fn admit(&self, arrivals: Vec<Arrival>)
     -> impl Future<Output = Result<Vec<Admitted>, StoreError>> + Send;
 
-    /// Makes a run's transition durable: one transaction.
+    /// Lets go of held requests that are due: one transaction.
+    fn release(&self, now: Timestamp) -> impl Future<Output = Result<Released, StoreError>> + Send;
+
+    /// Makes a run's transition durable: one transaction. Gives where the run stands after it.
     fn record(
         &self,
         run: RunId,
         transition: Transition,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<Progress, StoreError>> + Send;
 
     /// Performs a step; idempotent by (run, attempt, step). Ends soon after `cancel`.
     fn perform(&self, order: StepOrder, cancel: &CancellationToken)

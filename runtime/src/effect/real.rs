@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Effects, Performed, StepOrder, Timestamp};
 use crate::admission::Arrival;
-use crate::dispatch::Transition;
+use crate::dispatch::{Progress, Transition};
 use crate::steps::Performer;
-use crate::store::{Admitted, RunId, Store, StoreError};
+use crate::store::{Admitted, Released, RunId, Store, StoreError};
 
 /// The effects of a running daemon.
 #[derive(Clone, Debug)]
@@ -43,7 +43,11 @@ impl Effects for Real {
         self.store.admit(arrivals).await
     }
 
-    async fn record(&self, run: RunId, transition: Transition) -> Result<(), StoreError> {
+    async fn release(&self, now: Timestamp) -> Result<Released, StoreError> {
+        self.store.release(now).await
+    }
+
+    async fn record(&self, run: RunId, transition: Transition) -> Result<Progress, StoreError> {
         self.store.record(run, transition, Arc::clone(&self.sinks)).await
     }
 

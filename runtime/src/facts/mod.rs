@@ -184,6 +184,8 @@ pub struct Asking<E> {
     pub wake: Arc<Notify>,
     /// Wakes dispatch.
     pub new_runs: Arc<Notify>,
+    /// Wakes what lets go of held requests.
+    pub newly_held: Arc<Notify>,
     /// The daemon stops.
     pub stop: CancellationToken,
     /// Nothing asks any more.
@@ -389,8 +391,11 @@ impl<E: Effects> Asking<E> {
             decision = decide(&self.store, &current, stripped, &parked.body, as_of).await?;
         }
         let admitted = self.store.redecide(message, decision, now).await?;
-        if !admitted.new_runs.is_empty() {
+        if !admitted.new_runs.is_empty() || admitted.superseded > 0 {
             self.new_runs.notify_one();
+        }
+        if admitted.held > 0 {
+            self.newly_held.notify_one();
         }
         self.observer.decided(&admitted);
         Ok(())

@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     run: String,
     number: u32,
     inputs: Vec<(String, String)>,
+    /// The longest that the command may take, whatever its manifest says.
+    timeout: Option<Duration>,
     workers: WorkerProgram,
 }
 
@@ -57,7 +59,12 @@ impl Attempt {
             event_file: root.join("event.json"),
             log_file: root.join("log"),
         };
-        Self { dirs, root, kept, run, number, inputs, workers }
+        Self { dirs, root, kept, run, number, inputs, timeout: None, workers }
+    }
+
+    /// With a limit of its command beside the manifest's.
+    pub(super) fn within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Makes the directories anew; wipes what an earlier life of the daemon left.
@@ -205,7 +212,8 @@ impl Attempt {
         let this = self.clone();
         blocking(move || {
             let wrong = |e: crate::task::ManifestError| failure(e.class(), e.to_string());
-            let manifest = Manifest::read(&this.dirs.checkout).map_err(wrong)?;
+            let mut manifest = Manifest::read(&this.dirs.checkout).map_err(wrong)?;
+            manifest.run.timeout = this.timeout.map_or(manifest.run.timeout, |t| t.min(manifest.run.timeout));
             let deadline = SystemTime::now() + manifest.run.timeout;
             let ids = RunIds { run: this.run, attempt: this.number, deadline };
             let plan = manifest.plan(&this.inputs, &this.dirs, &ids).map_err(wrong)?;

@@ -163,6 +163,7 @@ impl Performer {
             inputs,
             self.workers.clone(),
         )
+        .within(order.timeout)
     }
 }
 

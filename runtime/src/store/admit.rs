@@ -2,19 +2,20 @@
 //!
 //! Comes in: arrivals, each with its fate. Goes out: what they became. Here is admission's memory: the unique keys
 //! make one run of one that is asked for twice, whether by two rules, by one message told twice, or by two messages
-//! of one happening.
+//! of one happening. What windows make of a request is `windows`, how a run is made `made`.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use taskbot_graph::{Happening, Note, Refusal};
 
-use super::facts;
 use super::log::{self, Level};
+use super::made::{Making, Novelty};
 use super::runs::RunId;
-use super::{Store, StoreError};
+use super::windows::{self, Became};
+use super::{Store, StoreError, facts};
+use crate::admission::windows::Arrived;
 use crate::admission::{Arrival, Decision, Fate, WantedRun};
-use crate::dispatch::{Progress, RunState};
 use crate::effect::Timestamp;
 use crate::intake::Quarantine;
 use crate::message::{Message, MessageText};
@@ -30,6 +31,10 @@ pub struct Admitted {
     pub new_runs: Vec<NewRun>,
     /// Runs that existed and got it as a further reason.
     pub merged_runs: usize,
+    /// Older runs that are to be cancelled because of it.
+    pub superseded: usize,
+    /// Requests of rules that a window holds.
+    pub held: usize,
     /// (rule, subject) pairs that wait for facts.
     pub parked: usize,
     /// Why it was set aside, where it was.
@@ -167,7 +172,16 @@ fn admit(c: &Connection, arrival: Arrival) -> rusqlite::Result<Admitted> {
 }
 
 fn plain(kind: AdmittedAs) -> Admitted {
-    Admitted { kind, topic: None, new_runs: Vec::new(), merged_runs: 0, parked: 0, reasons: Vec::new() }
+    Admitted {
+        kind,
+        topic: None,
+        new_runs: Vec::new(),
+        merged_runs: 0,
+        superseded: 0,
+        held: 0,
+        parked: 0,
+        reasons: Vec::new(),
+    }
 }
 
 /// A message that is in the store.
@@ -203,15 +217,7 @@ fn decided(c: &Connection, message: &Known<'_>, decision: &Decision) -> rusqlite
     let mut admitted = plain(AdmittedAs::Judged);
     let row = insert_decision(c, message, decision)?;
     for wanted in &decision.runs {
-        match insert_run(c, message, wanted)? {
-            (id, Novelty::New) => {
-                let rules: Vec<&str> = wanted.asks.iter().map(|ask| ask.reason.rule.as_str()).collect();
-                let text = format!("{} asked for by {}", wanted.key, rules.join(", "));
-                log::log(c, message.at, Level::Info, Some(id), Some(message.message_id), &text)?;
-                admitted.new_runs.push(NewRun { id, key: wanted.key.clone() });
-            }
-            (_, Novelty::Known) => admitted.merged_runs += 1,
-        }
+        request_run(c, message, wanted, &mut admitted)?;
     }
     facts::repark(c, message.row, row, decision, message.at, message.message_id)?;
     admitted.parked = decision.parked.len();
@@ -253,55 +259,46 @@ fn insert_decision(c: &Connection, message: &Known<'_>, decision: &Decision) -> 
     )
 }
 
-enum Novelty {
-    New,
-    Known,
-}
-
-fn insert_run(c: &Connection, message: &Known<'_>, wanted: &WantedRun) -> rusqlite::Result<(RunId, Novelty)> {
-    let instance = match &wanted.happening {
+/// The happening or the message that a run belongs to, as one text.
+fn instance(c: &Connection, message: &Known<'_>, wanted: &WantedRun) -> rusqlite::Result<String> {
+    Ok(match &wanted.happening {
         Some(happening) => format!("happening:{}", happening_instance(c, message, happening)?),
         None => format!("message:{}", message.message_id),
-    };
-    let fresh = Progress::new();
-    let new: Option<i64> = c
-        .prepare_cached(
-            "INSERT INTO runs (instance, run_key, task, repository, reference, arguments, state, retries, not_before,
-                 created_at, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)
-             ON CONFLICT (instance, run_key) DO NOTHING RETURNING id",
-        )?
-        .query_row(
-            params![
-                instance,
-                wanted.key,
-                wanted.task,
-                wanted.repository,
-                wanted.reference,
-                super::json(&wanted.arguments)?,
-                RunState::Queued.name(),
-                fresh.retries,
-                message.at.millis()
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let (id, novelty) = match new {
-        Some(id) => (id, Novelty::New),
-        None => {
-            let id = c
-                .prepare_cached("SELECT id FROM runs WHERE instance = ?1 AND run_key = ?2")?
-                .query_row(params![instance, wanted.key], |row| row.get(0))?;
-            (id, Novelty::Known)
+    })
+}
+
+/// Takes each rule's request for a run through its windows; the run exists as soon as one lets it through.
+fn request_run(
+    c: &Connection,
+    message: &Known<'_>,
+    wanted: &WantedRun,
+    admitted: &mut Admitted,
+) -> rusqlite::Result<()> {
+    let instance = instance(c, message, wanted)?;
+    let arrived = Arrived { row: message.row, at: message.received_at };
+    let (mut new, mut rules) = (None, Vec::new());
+    for request in &wanted.asks {
+        let making = Making { instance: &instance, wanted, request, message: message.row, at: message.at };
+        match windows::ask(c, arrived, message.message_id, &making)? {
+            Became::Through { run, novelty, superseded } => {
+                rules.push(request.reason.rule.as_str());
+                admitted.superseded += superseded;
+                new = new.or((novelty == Novelty::New).then_some(run));
+            }
+            Became::Held => admitted.held += 1,
+            Became::Nothing => {}
         }
-    };
-    for reason in wanted.asks.iter().map(|ask| &ask.reason) {
-        c.prepare_cached(
-            "INSERT OR IGNORE INTO reasons (run, message, rule, subject) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![id, message.row, reason.rule, subject(reason.subject)])?;
     }
-    Ok((RunId(id), novelty))
+    match new {
+        Some(id) => {
+            let text = format!("{} asked for by {}", wanted.key, rules.join(", "));
+            log::log(c, message.at, Level::Info, Some(id), Some(message.message_id), &text)?;
+            admitted.new_runs.push(NewRun { id, key: wanted.key.clone() });
+        }
+        None if rules.is_empty() => {}
+        None => admitted.merged_runs += 1,
+    }
+    Ok(())
 }
 
 /// The happening that a message tells of: one begun within the window around its arrival, else a new one. A message
@@ -329,11 +326,6 @@ fn happening_instance(c: &Connection, message: &Known<'_>, happening: &Happening
         "INSERT INTO happenings (key, first_at, first_message) VALUES (?1, ?2, ?3) RETURNING id",
     )?
     .query_row(params![happening.key, message.received_at.millis(), message.row], |row| row.get(0))
-}
-
-/// No subject is -1 in the store.
-pub(super) fn subject(subject: Option<usize>) -> i64 {
-    subject.and_then(|s| i64::try_from(s).ok()).unwrap_or(-1)
 }
 
 fn set_aside_unreadable(c: &Connection, source: &str, q: &Quarantine, at: Timestamp) -> rusqlite::Result<()> {

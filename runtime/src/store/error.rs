@@ -15,6 +15,13 @@ pub enum StoreError {
         /// The newest format that this taskbot knows.
         known: i64,
     },
+    /// The database was written by an older taskbot, and is only read here.
+    Older {
+        /// Its format.
+        found: i64,
+        /// The format that this taskbot reads.
+        known: i64,
+    },
     /// The file is some other program's database.
     Foreign {
         /// The file.
@@ -96,6 +103,11 @@ impl fmt::Display for StoreError {
                 f,
                 "the store has format {found}, this taskbot knows up to {known}: run the newer taskbot, or \
                  restore the copy that it made before its migration"
+            ),
+            Self::Older { found, known } => write!(
+                f,
+                "the store has the older format {found}, this taskbot reads {known}: `taskbot run` brings it there, \
+                 after a copy"
             ),
             Self::Foreign { path } => {
                 write!(f, "{} is a database, but not taskbot's: choose another `state_dir`", path.display())

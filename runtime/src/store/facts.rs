@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension, params};
 use taskbot_graph::FactKey;
 
-use super::admit::subject;
 use super::log::{self, Level};
+use super::made::subject;
 use super::{Store, StoreError};
 use crate::admission::Decision;
 use crate::effect::Timestamp;

@@ -13,7 +13,11 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x5442_4f54;
 
 /// What brings format n to format n + 1.
-pub const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 pub fn migrate(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
     let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
@@ -90,6 +94,22 @@ mod tests {
         assert_eq!(pragma(&copy, "user_version").unwrap(), 1);
         assert_eq!(copy.query_row("SELECT x FROM a", [], |r| r.get::<_, i64>(0)), Ok(7));
         migrate(&connection, &path, NEXT).unwrap();
+    }
+
+    #[test]
+    fn open_runs_of_format_2_keep_their_place_in_the_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("taskbot.db");
+        let connection = Connection::open(&path).unwrap();
+        migrate(&connection, &path, &MIGRATIONS[..2]).unwrap();
+        let run = "INSERT INTO runs (instance, run_key, task, repository, arguments, state, retries, not_before, created_at,
+                       changed_at) VALUES ('message:m', 'look()', 'look', 'standard:look', '[]', 'queued', 2, 9, 7, 8)";
+        connection.execute(run, []).unwrap();
+        migrate(&connection, &path, MIGRATIONS).unwrap();
+        let row = connection.query_row("SELECT rank, timeout_ms FROM runs", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
+        });
+        assert_eq!(row, Ok((7, None)));
     }
 
     #[test]

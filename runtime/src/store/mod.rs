@@ -5,17 +5,24 @@
 //! (group commit). The first error of any kind stops the store and with it the daemon; it is never retried,
 //! because after a failed fsync nobody knows what is on the disk. Only this folder knows SQLite.
 //!
-//! One file a concept: `admit` (messages, decisions, happenings, quarantine), `runs` (runs, steps, results), `facts`
-//! (answers and questions), `outbox`, `log` (log and counters), `read` (what the command shows), `migrate`.
+//! One file a concept: `admit` (messages, decisions, happenings, quarantine), `windows` (requests that are held or
+//! refused) with `release` and `storms`, `made` (runs as they are made), `runs` (runs, steps, results), `cancels`, `facts` (answers and
+//! questions), `outbox`, `log` (log and counters), `read` with `requests` (what the command shows), `migrate`.
 
 mod admit;
+mod cancels;
 mod error;
 mod facts;
 mod log;
+mod made;
 mod migrate;
 mod outbox;
 mod read;
+mod release;
+mod requests;
 mod runs;
+mod storms;
+mod windows;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -32,7 +39,9 @@ pub use read::{
     LogLine, QuarantinedMessage, Reader, ResultFilter, ResultRow, RunReport, RunRow, Status, StepRow,
     WaitingFact,
 };
-pub use runs::{OpenRun, RunId};
+pub use release::Released;
+pub use requests::{HeldRow, RequestRow};
+pub use runs::{OpenRun, RunId, Waiting};
 
 use crate::limits;
 

@@ -4,6 +4,7 @@
 //! read-only, also beside a running daemon, and never changes it. Text of messages is handed out raw: who prints it
 //! escapes it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::Serialize;
 use taskbot_graph::{Argument, FactKey};
 
+use super::requests::{self, HeldRow, RequestRow};
 use super::{FILE, StoreError, StoredAnswer, migrate};
 use crate::effect::Timestamp;
 use crate::task::TaskResult;
@@ -32,6 +34,8 @@ pub struct Status {
     pub undecided: i64,
     /// Facts that are asked and not answered yet.
     pub waiting_for: Vec<WaitingFact>,
+    /// What windows hold.
+    pub held: Vec<HeldRow>,
     /// Deliveries to sinks that have not succeeded yet.
     pub outbox: i64,
 }
@@ -94,6 +98,8 @@ pub struct RunReport {
     pub arguments: Vec<Argument>,
     /// Why it exists.
     pub reasons: Vec<ReasonRow>,
+    /// What became of the requests of rules with windows.
+    pub requests: Vec<RequestRow>,
     /// Its steps in order of time.
     pub steps: Vec<StepRow>,
     /// Its results.
@@ -228,7 +234,11 @@ impl Reader {
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(StoreError::database("reading its format"))?;
         let known = i64::try_from(migrate::MIGRATIONS.len()).unwrap_or(i64::MAX);
-        if found > known { Err(StoreError::Newer { found, known }) } else { Ok(Self { connection }) }
+        match found.cmp(&known) {
+            Ordering::Greater => Err(StoreError::Newer { found, known }),
+            Ordering::Less => Err(StoreError::Older { found, known }),
+            Ordering::Equal => Ok(Self { connection }),
+        }
     }
 
     /// Counters and what waits.
@@ -256,6 +266,7 @@ impl Reader {
                         })
                     })?
                     .collect::<rusqlite::Result<_>>()?,
+                held: requests::held(c)?,
                 outbox: number("SELECT count(*) FROM outbox WHERE delivered_at IS NULL")?,
             })
         })
@@ -286,6 +297,7 @@ impl Reader {
                 commit,
                 arguments: super::parse(&arguments)?,
                 reasons: reasons(c, id)?,
+                requests: requests::of_run(c, id)?,
                 steps: steps(c, id)?,
                 results: results(c, &ResultFilter { run: Some(id), ..ResultFilter::default() }, u32::MAX)?
                     .into_iter()
@@ -388,7 +400,7 @@ impl Reader {
         })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         doing: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -3,16 +3,17 @@
 //! Comes in: transitions of the state machine. Goes out: runs that can go on. A transition is one transaction: the
 //! run's state, the end of one step, the start of the next, and with the end of `report` its results and artifacts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::log::{self, Level};
-use super::{Store, StoreError};
+use super::{Store, StoreError, cancels};
 use crate::dispatch::{Progress, RunState, Step, StepEnd, StepReport, Transition};
 use crate::effect::{StepOrder, Timestamp};
 use crate::executor::Ended;
@@ -40,8 +41,64 @@ pub struct OpenRun {
     pub progress: Progress,
 }
 
+/// What waits for its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whether anything does.
+    pub any: bool,
+    /// When the next one that has to wait for a time may go on.
+    pub next: Option<Timestamp>,
+}
+
+/// Columns as `open_run` reads them.
+const OPEN: &str =
+    "SELECT id, run_key, task, repository, reference, arguments, commit_id, state, step, attempt, failures,
+     retries, ended, ending, note, stops, timeout_ms
+     FROM runs WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error')";
+
+/// Groups with runs under way: how many, and the smallest limit that one of them has.
+struct Groups(BTreeMap<String, (u32, u32)>);
+
+impl Groups {
+    fn of(c: &Connection, under_way: &[RunId]) -> rusqlite::Result<Self> {
+        let mut groups = Self(BTreeMap::new());
+        for run in under_way {
+            groups.add(groups_of(c, *run)?);
+        }
+        Ok(groups)
+    }
+
+    fn add(&mut self, groups: Vec<(String, u32)>) {
+        for (name, limit) in groups {
+            let (count, smallest) = self.0.entry(name).or_insert((0, limit));
+            *count += 1;
+            *smallest = limit.min(*smallest);
+        }
+    }
+
+    /// Counts a run in, if all of its groups have room.
+    fn enter(&mut self, c: &Connection, run: RunId) -> rusqlite::Result<bool> {
+        let groups = groups_of(c, run)?;
+        let full = |(name, limit): &(String, u32)| {
+            self.0.get(name).is_some_and(|(count, smallest)| count >= limit.min(smallest))
+        };
+        if groups.iter().any(full) {
+            return Ok(false);
+        }
+        self.add(groups);
+        Ok(true)
+    }
+}
+
+fn groups_of(c: &Connection, run: RunId) -> rusqlite::Result<Vec<(String, u32)>> {
+    c.prepare_cached("SELECT name, runs FROM run_groups WHERE run = ?1")?
+        .query_map([run.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
 impl Store {
-    /// Runs that may go on now, in the order in which they were made, without those that are under way.
+    /// Runs that may go on now, in the order of the queue, without those that are under way, that are to be cancelled,
+    /// or that a group of theirs has no room for.
     pub async fn due_runs(
         &self,
         now: Timestamp,
@@ -50,18 +107,16 @@ impl Store {
     ) -> Result<Vec<OpenRun>, StoreError> {
         self.write("reading open runs", move |c| {
             let mut due = Vec::new();
-            let mut query = c.prepare_cached(
-                "SELECT id, run_key, task, repository, reference, arguments, commit_id, state, step, attempt, failures,
-                     retries, ended, ending, note, stops
-                 FROM runs WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error') AND not_before <= ?1
-                 ORDER BY not_before, id",
-            )?;
+            let mut groups = Groups::of(c, &under_way)?;
+            let mut query = c.prepare_cached(&format!(
+                "{OPEN} AND not_before <= ?1 AND id NOT IN (SELECT run FROM cancels) ORDER BY rank, id"
+            ))?;
             let mut rows = query.query([now.millis()])?;
             while due.len() < limit
                 && let Some(row) = rows.next()?
             {
                 let id = RunId(row.get(0)?);
-                if !under_way.contains(&id) {
+                if !under_way.contains(&id) && groups.enter(c, id)? {
                     due.push(open_run(row, id)?);
                 }
             }
@@ -70,10 +125,14 @@ impl Store {
         .await
     }
 
-    /// One run that is not over; none: no such run, or it is over.
-    pub async fn open_run(&self, id: RunId) -> Result<Option<OpenRun>, StoreError> {
-        let open = self.due_runs(Timestamp::from_millis(i64::MAX), Vec::new(), usize::MAX).await?;
-        Ok(open.into_iter().find(|run| run.id == id))
+    /// Runs that are to be cancelled and are not over.
+    pub async fn cancelled_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
+        self.write("reading runs to cancel", |c| {
+            c.prepare_cached(&format!("{OPEN} AND id IN (SELECT run FROM cancels) ORDER BY id"))?
+                .query_map([], |row| open_run(row, RunId(row.get(0)?)))?
+                .collect()
+        })
+        .await
     }
 
     /// All runs that are not over.
@@ -88,20 +147,33 @@ impl Store {
         .await
     }
 
-    /// Of the runs that are not over and not under way, when the next may go on; none: there are none.
-    pub async fn next_run_at(&self, under_way: Vec<RunId>) -> Result<Option<Timestamp>, StoreError> {
+    /// The runs that are not over and not under way. Those that could go on at `now` wait for a slot or for a group.
+    pub async fn waiting_runs(&self, now: Timestamp, under_way: Vec<RunId>) -> Result<Waiting, StoreError> {
         self.write("reading open runs", move |c| {
-            let mut query = c.prepare_cached(
-                "SELECT id, not_before FROM runs
-                 WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error') ORDER BY not_before",
+            let other =
+                |row: &Row<'_>| -> rusqlite::Result<bool> { Ok(!under_way.contains(&RunId(row.get(0)?))) };
+            let mut waiting = Waiting::default();
+            let mut open = c.prepare_cached(
+                "SELECT id FROM runs WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error')",
             )?;
-            let mut rows = query.query([])?;
-            while let Some(row) = rows.next()? {
-                if !under_way.contains(&RunId(row.get(0)?)) {
-                    return row.get(1).map(|at| Some(Timestamp::from_millis(at)));
-                }
+            let mut rows = open.query([])?;
+            while let Some(row) = rows.next()?
+                && !waiting.any
+            {
+                waiting.any = other(row)?;
             }
-            Ok(None)
+            let mut later = c.prepare_cached(
+                "SELECT id, not_before FROM runs
+                 WHERE state NOT IN ('finished', 'cancelled', 'infrastructure-error') AND not_before > ?1
+                 ORDER BY not_before",
+            )?;
+            let mut rows = later.query([now.millis()])?;
+            while let Some(row) = rows.next()?
+                && waiting.next.is_none()
+            {
+                waiting.next = other(row)?.then_some(Timestamp::from_millis(row.get(1)?));
+            }
+            Ok(waiting)
         })
         .await
     }
@@ -119,18 +191,28 @@ impl Store {
         .await
     }
 
-    /// Makes a transition durable. A run that is over is told to `sinks` through the outbox.
+    /// Makes a transition durable. A run that is over is told to `sinks` through the outbox. Gives where the run stands
+    /// now: the word to cancel it may have been taken back meanwhile, then it is queued again.
     pub async fn record(
         &self,
         run: RunId,
         transition: Transition,
         sinks: Arc<[String]>,
-    ) -> Result<(), StoreError> {
-        self.write("recording a step", move |c| record(c, run, &transition, &sinks)).await
+    ) -> Result<Progress, StoreError> {
+        self.write("recording a step", move |c| Ok(record(c, run, transition, &sinks)?.progress)).await
     }
 }
 
-fn record(c: &Connection, run: RunId, transition: &Transition, sinks: &[String]) -> rusqlite::Result<()> {
+fn record(
+    c: &Connection,
+    run: RunId,
+    mut transition: Transition,
+    sinks: &[String],
+) -> rusqlite::Result<Transition> {
+    if transition.progress.state.is_final() {
+        cancels::settle(c, run, &mut transition)?;
+    }
+    let transition = transition;
     let at = transition.at.millis();
     let progress = &transition.progress;
     if let Some((attempt, step, end)) = &transition.ended {
@@ -160,16 +242,16 @@ fn record(c: &Connection, run: RunId, transition: &Transition, sinks: &[String])
         )?
         .execute(params![run.0, attempt, step.name(), at])?;
     }
-    update_run(c, run, transition)?;
+    update_run(c, run, &transition)?;
     if progress.state.is_final() {
         log::count(c, progress.state.name(), 1)?;
-        log_end(c, run, transition)?;
+        log_end(c, run, &transition)?;
         for sink in sinks {
             c.prepare_cached("INSERT OR IGNORE INTO outbox (sink, run, next_at) VALUES (?1, ?2, ?3)")?
                 .execute(params![sink, run.0, at])?;
         }
     }
-    Ok(())
+    Ok(transition)
 }
 
 fn update_run(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::Result<()> {
@@ -206,6 +288,7 @@ fn log_end(c: &Connection, run: RunId, transition: &Transition) -> rusqlite::Res
     let progress = &transition.progress;
     let (level, why) = match progress.state {
         RunState::InfrastructureError => (Level::Error, progress.note.as_deref()),
+        RunState::Cancelled => (Level::Info, progress.note.as_deref()),
         _ => (Level::Info, outcomes.as_deref()),
     };
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -268,6 +351,9 @@ fn open_run(row: &Row<'_>, id: RunId) -> rusqlite::Result<OpenRun> {
         commit: None,
         arguments: super::parse(&row.get::<_, String>(5)?)?,
         ended: None,
+        timeout: row
+            .get::<_, Option<i64>>(16)?
+            .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))),
     };
     order.update(progress.step.unwrap_or(Step::FIRST), &progress);
     Ok(OpenRun { id, key: row.get(1)?, order, progress })
