@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use taskbot_compiler::{Compiled, Diagnostic, Domains, Level, Levels, Safety, findings, select};
+use taskbot_compiler::{Compiled, Diagnostic, Level, Levels, Safety, findings, select};
 
 use crate::fix::{self, Mended, Mending};
 use crate::format::{self, Report, ReportFormat};
 use crate::output::{self, FINDINGS, Failure, Paint, count, shown};
-use crate::rules;
+use crate::{domains, rules};
 
 /// Find what is wrong with rules.
 ///
@@ -45,13 +45,16 @@ pub struct Check {
     /// With --fix or --diff: also take suggestions that change what the rules mean.
     #[arg(long, requires = "mend")]
     unsafe_fixes: bool,
+    /// Table of facts, as the daemon reads it: names of packages are checked against its keys. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    facts: Vec<PathBuf>,
 }
 
 impl Check {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let levels = self.levels()?;
-        let domains = Domains::default();
+        let domains = domains::load(&self.facts)?;
         let sources = rules::sources(&self.files)?;
         let mending = if self.fix || self.diff {
             let safety = if self.unsafe_fixes { Safety::Unsafe } else { Safety::Safe };

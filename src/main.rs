@@ -12,6 +12,7 @@ mod check;
 mod code_page;
 mod compile;
 mod demo;
+mod domains;
 mod explain;
 mod fix;
 mod format;

@@ -30,6 +30,11 @@ fn examples() -> (tempfile::TempDir, Vec<&'static Code>) {
         let program = format!("{}\n", bad_example(code).unwrap());
         std::fs::write(dir.path().join(format!("{}.tb", code.id)), program).unwrap();
     }
+    // What two of them need beside them.
+    let tasks = "task abi-check { package: nvr repository \"https://example.org/abi-check.git\" }\n";
+    std::fs::write(dir.path().join("tasks.tb"), tasks).unwrap();
+    let facts = "[\"nvr.lang\"]\nbash = \"C\"\nglibc = \"C\"\nkernel = \"C\"\n";
+    std::fs::write(dir.path().join("facts.toml"), facts).unwrap();
     (dir, with)
 }
 
@@ -39,6 +44,9 @@ fn check_example(dir: &Path, code: &Code, format: &str) -> String {
     let mut arguments = vec![file.as_str(), "--format", format];
     if code.level == Level::Off {
         arguments.extend(["--warn", code.id]);
+    }
+    if code.id == "TB0613" {
+        arguments.extend(["--facts", "facts.toml"]);
     }
     check(dir, &arguments)
 }

@@ -134,12 +134,31 @@ registry! {
     TB0603 "contradicts-enum" Warning "Every value that the enum lists is excluded, so the rule waits for one that upstream has yet to invent.";
     TB0604 "shadowed-rule" Warning "A rule that adds no run is a copy, or its condition is not what was meant.";
     TB0605 "same-run" Warning "Two rules for one run have to be read together to know when it happens.";
+    TB0606 "separator-in-element" Warning "Several names in one string are one name, which nothing has: the list silently names nothing.";
+    TB0607 "pattern-gap" Warning "Digits are judged one by one: [3-9][3-9] never matches 40, whatever comes after 39 is lost.";
+    TB0608 "regex-over-serialised-text" Warning "A value is compared, never a message's text; over text such a pattern matches by accident.";
+    TB0609 "hard-coded-release" Warning "At every branching somebody must find and edit it, or the rule stops firing without a sound.";
+    TB0610 "only-negations" Warning "On a topic with a wildcard, whatever is not excluded matches: also what nobody has thought of yet.";
+    TB0611 "unanchored-regex" Warning "A regular expression matches anywhere in the text: `kernel` also matches in `perl-kernel-doc`.";
+    TB0612 "needless-regex" Warning "What is no pattern is easier to read, and to check against what exists, without one.";
+    TB0613 "unknown-package" Warning "A comparison with a name that no package has is never true, and nothing tells.";
     TB0614 "unused-let" Warning "A name that nothing reads is a rule's part that got lost, or is to be removed.";
+    TB0615 "unused-import" Warning "A file that nothing is read of is a part of the program that readers look into in vain.";
+    TB0616 "deprecated" Warning "What is deprecated will not be told for ever, and then the rule stops firing without a sound.";
+    TB0617 "declared-topic" Warning "An event has types, all its dialects and a shape to be judged by; a raw topic has none of them.";
+    TB0618 "vacuous-quantifier" Warning "`all` and `none` are true for a list without elements: the rule also fires where there is nothing.";
+    TB0619 "empty-list" Warning "Nothing is in an empty list: the rule never fires, or its exclusion excludes nothing.";
+    TB0620 "duplicate-element" Warning "An element named twice adds nothing; most likely another one was meant.";
+    TB0621 "duplicate-operand" Warning "A condition named twice adds nothing; most likely another one was meant.";
     TB0690 "bad-suppression" Warning "A suppression that cannot be read suppresses nothing.";
     TB0691 "suppression-without-reason" Warning "Whoever reads the rule next must be able to judge whether it still holds.";
     TB0692 "unknown-code" Warning "A suppression of a code that does not exist suppresses nothing.";
     TB0693 "suppressed-error" Warning "Only lints can be suppressed; an error must be mended.";
     TB0694 "unused-suppression" Warning "It would hide the next mistake of this kind, which nobody has looked at.";
+    TB0701 "broad-rule" Off "A mass rebuild tells of tens of thousands of packages in a day; each would be a run.";
+    TB0702 "task-not-pinned" Off "A branch or tag moves: what runs would change without anybody reviewing the rules.";
+    TB0703 "undocumented" Off "Reports and reviews show the documentation; without it nobody knows what the rule is for.";
+    TB0704 "untested" Off "A rule that no test shows firing may never fire, and the next edit may break it unseen.";
     TB0801 "bad-test" Error "A test that cannot be set up shows nothing.";
 }
 

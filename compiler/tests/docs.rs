@@ -16,6 +16,11 @@ use taskbot_compiler::{
 
 /// Codes whose page has no examples, and why.
 const WITHOUT_EXAMPLES: &[(&str, &str)] = &[("TB0111", "its example would have more than a megabyte")];
+/// A file that one page's examples use.
+const TASKS: &str =
+    "## Is it new?\ntask abi-check { package: nvr repository \"https://example.org/abi-check.git\" }\n";
+/// Packages that one page's examples know.
+const PACKAGES: [&str; 3] = ["bash", "glibc", "kernel"];
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -76,7 +81,11 @@ fn compiled(block: &Block) -> Compiled {
     // A page is a file of its own name, which one example uses.
     let file = block.place.rsplit('/').next().and_then(|name| name.split_once(".md:"));
     let path = format!("{}.tb", file.unwrap().0);
-    compile(&[SourceText { path, text: block.text.clone() }], &[manifest])
+    let mut sources = vec![SourceText { path, text: block.text.clone() }];
+    if block.text.contains("use \"tasks.tb\"") {
+        sources.push(SourceText { path: "tasks.tb".into(), text: TASKS.into() });
+    }
+    compile(&sources, &[manifest])
 }
 
 #[test]
@@ -134,7 +143,11 @@ fn shown(block: &Block, code: &Code) -> Vec<&'static str> {
     if code.level == Level::Off {
         levels.choose(code.id, Level::Warning).unwrap();
     }
-    let shown = select(&findings(&compiled(block), &Domains::default()), &levels).shown;
+    let mut domains = Domains::default();
+    if code.id == "TB0613" {
+        domains.keys.insert("nvr.lang".into(), PACKAGES.map(str::to_owned).into());
+    }
+    let shown = select(&findings(&compiled(block), &domains), &levels).shown;
     shown.iter().map(|diagnostic| diagnostic.code.id).collect()
 }
 

@@ -116,7 +116,7 @@ fn every_value_can_be_named_by_a_rule() {
         text.push_str(&format!("rule look-{at} on {event} where has {value} run look\n"));
     }
     let compiled = compile(&[SourceText { path: "look.tb".into(), text }], &[]);
-    let errors = compiled.diagnostics.iter().filter(|d| d.code.severity == Severity::Error);
+    let errors = compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error);
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<&Diagnostic>::new());
 }
 
