@@ -139,6 +139,7 @@ mod tests {
         let found = lint(&compiled, &Domains::default());
         found
             .iter()
+            .filter(|d| d.code.id == "TB0615")
             .map(|d| (compiled.files[d.primary.place.file as usize].path.clone(), d.code.id))
             .collect()
     }
