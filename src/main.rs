@@ -17,11 +17,14 @@ mod explain;
 mod fix;
 mod format;
 mod graph;
+mod known_facts;
 mod library;
 mod lock;
 mod log;
 mod names;
 mod output;
+mod plan;
+mod recorded;
 mod release;
 mod render;
 mod replay;
@@ -33,6 +36,8 @@ mod site;
 mod standard_tasks;
 mod status;
 mod task;
+mod test;
+mod why;
 
 use std::process::ExitCode;
 
@@ -50,6 +55,7 @@ const FIRST_STEPS: &str = "First steps:
   taskbot demo               see recorded messages become runs and results
   taskbot check rules.tb     find what is wrong with rules
   taskbot explain TB0203     read about a finding
+  taskbot test rules.tb      run the tests that stand beside rules
   taskbot explain msg.json   see why each rule fires for a message, or not
   taskbot run                listen, with the configuration in taskbot.toml
 
@@ -62,6 +68,8 @@ enum Command {
     Run(run::Run),
     #[command(subcommand)]
     Task(task::Task),
+    Test(test::Test),
+    Plan(plan::Plan),
     Explain(explain::Explain),
     Replay(replay::Replay),
     Graph(graph::Graph),
@@ -95,6 +103,8 @@ fn main() -> ExitCode {
         Command::Compile(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Task(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Plan(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Graph(command) => command.run(),

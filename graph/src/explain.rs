@@ -4,11 +4,13 @@
 //! or the first part of the condition that does not hold, with the values it saw and its place in the source. The same walk
 //! as the matcher's, so the two can never disagree; only here the source section of the artifact is read.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::eval::{Cell, Scene, Truth};
 use crate::fact::{FactKey, Facts};
-use crate::graph::{Conjunct, Expr, Graph, Place, Rule};
+use crate::graph::{Conjunct, Expr, ExprId, Graph, Place, Rule};
 use crate::judge::{Outcome, Seen as Look, look};
 use crate::judgement::Reason;
 use crate::value::Value;
@@ -62,6 +64,8 @@ pub enum Verdict {
     Fired {
         /// Keys of the runs.
         runs: Vec<String>,
+        /// What its condition saw.
+        seen: Vec<Seen>,
     },
     /// A part of its condition does not hold.
     ConditionFailed {
@@ -136,6 +140,64 @@ pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Ex
     out
 }
 
+/// Why a rule never looked at a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Unreached {
+    /// The message is on none of its event's topics.
+    OtherTopic {
+        /// The topics that it waits for.
+        waits_for: Vec<String>,
+    },
+    /// The topic is one of its event's, the message is not that event.
+    OtherEvent {
+        /// What does not fit, or which condition does not hold.
+        reason: String,
+        /// Whether the message is quarantined for it.
+        quarantined: bool,
+    },
+}
+
+/// Why a rule is not among those that an explanation speaks of; none: it is, or there is no such rule.
+pub fn unreached(graph: &Graph, topic: &str, explanation: &Explanation, rule: usize) -> Option<Unreached> {
+    if explanation.rules.iter().any(|report| report.index == rule) {
+        return None;
+    }
+    let event = graph.events.get(graph.rules.get(rule)?.event as usize)?;
+    let dialects = event.dialects.iter();
+    if !dialects.clone().any(|d| d.covers(topic)) {
+        let waits_for: BTreeSet<String> = dialects.flat_map(|d| d.topics.iter().cloned()).collect();
+        let waits_for = waits_for.into_iter().collect();
+        return Some(Unreached::OtherTopic { waits_for });
+    }
+    // A body that cannot be read is no event at all.
+    let other = explanation.other_events.iter().find(|o| o.event == event.name || o.event.is_empty())?;
+    Some(Unreached::OtherEvent { reason: other.reason.clone(), quarantined: other.quarantined })
+}
+
+/// Whether an expression of a rule's condition holds; none: that is open.
+pub type Holds<'h> = dyn FnMut(ExprId) -> Option<bool> + 'h;
+
+/// Looks at a message as [`crate::judge()`] does. `tell` gets each rule that looked at it, by its place in [`Graph::rules`], once
+/// for each subject if it reads one, and what answers for the expressions of its condition.
+pub fn probe(
+    graph: &Graph,
+    topic: &str,
+    body: &[u8],
+    facts: &dyn Facts,
+    tell: &mut dyn FnMut(usize, &mut Holds<'_>),
+) {
+    look(graph, topic, body, facts, &mut |seen| {
+        if let Look::Rule { place, scene, .. } = seen {
+            tell(place, &mut |expr| match scene.truth(expr) {
+                Truth::True => Some(true),
+                Truth::False => Some(false),
+                Truth::Open(_) => None,
+            });
+        }
+    });
+}
+
 fn report(index: usize, rule: &Rule, reason: Reason, outcome: Outcome, scene: &mut Scene<'_>) -> RuleReport {
     let verdict = match outcome {
         Outcome::Fired(runs) => {
@@ -145,7 +207,9 @@ fn report(index: usize, rule: &Rule, reason: Reason, outcome: Outcome, scene: &m
                     keys.push(run);
                 }
             }
-            Verdict::Fired { runs: keys }
+            let parts = parts_of(scene.graph, index);
+            let seen = parts.iter().flat_map(|part| seen_by(part, scene)).collect();
+            Verdict::Fired { runs: keys, seen }
         }
         Outcome::NotFired => condition_failed(index, scene),
         Outcome::Open(open) if open.needs.is_empty() && open.unanswered.is_empty() => {
@@ -185,21 +249,29 @@ fn subject_text(event: Option<&crate::Event>, scene: &mut Scene<'_>) -> String {
 
 /// The first part, in the order of the source, that does not hold.
 fn condition_failed(index: usize, scene: &mut Scene<'_>) -> Verdict {
-    let graph = scene.graph;
-    let conjuncts: &[Conjunct] =
-        graph.sources.rules.get(index).map(|s| s.conjuncts.as_slice()).unwrap_or_default();
-    let failed = conjuncts.iter().find(|c| scene.truth(c.expr) == Truth::False);
+    let failed = parts_of(scene.graph, index).iter().find(|c| scene.truth(c.expr) == Truth::False);
     let Some(failed) = failed else { return Verdict::ConditionFailed { place: None, seen: Vec::new() } };
+    Verdict::ConditionFailed { place: Some(failed.place), seen: seen_by(failed, scene) }
+}
+
+/// The parts of a rule's condition, as they were written.
+fn parts_of(graph: &Graph, rule: usize) -> &[Conjunct] {
+    graph.sources.rules.get(rule).map(|s| s.conjuncts.as_slice()).unwrap_or_default()
+}
+
+/// The values that a part of a condition read, each once.
+fn seen_by(part: &Conjunct, scene: &mut Scene<'_>) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
-    for (expr, place) in &failed.reads {
-        let file = graph.sources.files.get(place.file as usize).map(|f| f.text.as_str()).unwrap_or_default();
+    for (expr, place) in &part.reads {
+        let file = scene.graph.sources.files.get(place.file as usize);
+        let file = file.map(|f| f.text.as_str()).unwrap_or_default();
         let text = file.get(place.start as usize..place.end as usize).unwrap_or_default().to_owned();
         if !seen.iter().any(|s| s.text == text) {
             let value = shown(&scene.value(*expr));
             seen.push(Seen { text, value });
         }
     }
-    Verdict::ConditionFailed { place: Some(failed.place), seen }
+    seen
 }
 
 /// The paths that a dialect's condition reads, with what stands there.

@@ -31,7 +31,9 @@ mod value;
 
 pub use artifact::LoadError;
 pub use evr::{Evr, compare_versions};
-pub use explain::{Explanation, OtherEvent, RuleReport, Seen, Verdict, explain};
+pub use explain::{
+    Explanation, Holds, OtherEvent, RuleReport, Seen, Unreached, Verdict, explain, probe, unreached,
+};
 pub use fact::{Answer, FactKey, Facts, NoFacts};
 pub use glob::Glob;
 pub use graph::*;

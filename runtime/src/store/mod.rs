@@ -7,12 +7,14 @@
 //!
 //! One file a concept: `admit` (messages, decisions, happenings, quarantine), `windows` (requests that are held or
 //! refused) with `release` and `storms`, `made` (runs as they are made), `runs` (runs, steps, results), `cancels`, `facts` (answers and
-//! questions), `outbox`, `log` (log and counters), `read` with `requests` (what the command shows), `migrate`.
+//! questions), `outbox`, `log` (log and counters), `read` with
+//! `requests` and `history` (what the command shows), `migrate`.
 
 mod admit;
 mod cancels;
 mod error;
 mod facts;
+mod history;
 mod log;
 mod made;
 mod migrate;
@@ -33,11 +35,12 @@ use tokio::sync::{mpsc, oneshot};
 pub use admit::{Admitted, AdmittedAs, NewRun};
 pub use error::{Fault, StoreError};
 pub use facts::{ParkedDecision, Question, QuestionEnd, StoredAnswer};
+pub use history::{StoredDecision, TaskTimes};
 pub use log::Level;
 pub use outbox::{NextParcel, Parcel};
 pub use read::{
-    LogLine, QuarantinedMessage, Reader, ResultFilter, ResultRow, RunReport, RunRow, Status, StepRow,
-    WaitingFact,
+    LogLine, QuarantinedMessage, Reader, ReasonRow, ResultFilter, ResultRow, RunReport, RunRow, Status,
+    StepRow, WaitingFact,
 };
 pub use release::Released;
 pub use requests::{HeldRow, RequestRow};
