@@ -146,7 +146,7 @@ fn edited(text: &str, edits: &Edits<'_>) -> String {
 /// Writes changed files. A file is replaced as a whole, so that nobody reads half of one.
 pub fn write(changes: &[Change]) -> Result<(), Failure> {
     changes.iter().try_for_each(|change| {
-        replace(change).map_err(|why| Failure::new(format!("cannot mend {}: {why}", change.path)))
+        replace(change).map_err(|why| Failure::new(format!("cannot write {}: {why}", change.path)))
     })
 }
 

@@ -15,6 +15,7 @@ mod demo;
 mod domains;
 mod explain;
 mod fix;
+mod fmt;
 mod format;
 mod graph;
 mod known_facts;
@@ -64,6 +65,7 @@ Exit codes: 0 clean, 1 findings, 2 wrong usage or an internal error.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Fmt(fmt::Fmt),
     Compile(compile::Compile),
     Run(run::Run),
     #[command(subcommand)]
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Worker { kind, .. } => return taskbot_runtime::worker::main(kind),
         Command::Check(command) => command.run(),
+        Command::Fmt(command) => command.run(),
         Command::Compile(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Task(command) => command.run(),

@@ -11,7 +11,7 @@ use taskbot_runtime::task;
 use crate::output::Failure;
 
 /// Largest rule file: about 50 000 rules.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Most files that a program may be made of.
 const FILES_MAX: usize = 10_000;
 
@@ -30,13 +30,18 @@ pub fn compiled(sources: &[SourceText]) -> Result<Compiled, Failure> {
 
 /// The texts of rule files, and of those that they use.
 pub fn sources(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
+    let mut sources = files(paths)?.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    add_imports(&mut sources);
+    Ok(sources)
+}
+
+/// The rule files that these paths stand for.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         add(path, &mut files)?;
     }
-    let mut sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    add_imports(&mut sources);
-    Ok(sources)
+    Ok(files)
 }
 
 /// Adds the files that others use, and those that these use. One that cannot be read is left to the compiler, which knows who asks
@@ -77,7 +82,8 @@ fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<SourceText, Failure> {
+/// The text of a rule file.
+pub fn read(path: &Path) -> Result<SourceText, Failure> {
     let fail = |why: String| Failure::new(format!("cannot read {}: {why}", path.display()));
     let length = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
     if length > FILE_BYTES_MAX {

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use support::site::{Site, names_and_states};
 use support::{eventually, message, process};
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["check"],
+    &["fmt"],
     &["compile"],
     &["run"],
     &["task", "run"],

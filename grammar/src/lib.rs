@@ -7,11 +7,14 @@
 //! (pest, `taskbot.pest`) parses each item.
 #![forbid(unsafe_code)]
 
+mod format;
+pub mod keywords;
 mod parse;
 mod token;
 mod tree;
 mod words;
 
+pub use format::{format, words};
 pub use parse::parse;
 pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, tokens};
 pub use tree::*;

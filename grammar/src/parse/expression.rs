@@ -46,8 +46,9 @@ impl Reader<'_> {
                 let mut inner = significant(pair);
                 let path = self.expr(inner.next()?)?;
                 let Some(arguments) = inner.next() else { return Some(path) };
-                let name = Name { text: path.span.of(self.text).to_owned(), span: path.span };
-                ExprKind::Apply(name, self.arguments(arguments)?)
+                let ExprKind::Path(names) = &path.kind else { return None };
+                let text = names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+                ExprKind::Apply(Name { text, span: path.span }, self.arguments(arguments)?)
             }
             R::path => ExprKind::Path(significant(pair).map(|p| self.name(p)).collect::<Option<_>>()?),
             R::list => ExprKind::List(significant(pair).map(|p| self.expr(p)).collect::<Option<_>>()?),

@@ -275,6 +275,8 @@ fn significant(pair: Pair<'_, R>) -> impl Iterator<Item = Pair<'_, R>> {
 }
 
 #[cfg(test)]
+mod agreement_tests;
+#[cfg(test)]
 mod tests {
     #![expect(clippy::panic, reason = "tests")]
     use super::*;
@@ -296,6 +298,13 @@ mod tests {
         let text = "on e where a.b == 1 # why\n  run t";
         let ItemKind::Rule(rule) = one(text) else { panic!("no rule") };
         assert_eq!(rule.condition.map(|c| c.span.of(text)), Some("a.b == 1"));
+    }
+
+    #[test]
+    fn what_is_called_has_a_name_without_blanks() {
+        for text in ["a.b(n: c)", "a . b (n: c)", "a. # why\n b(n: c)"] {
+            assert!(condition(text).starts_with("Apply(Name { text: \"a.b\""), "{text}");
+        }
     }
 
     /// The structure of an expression in brackets.
