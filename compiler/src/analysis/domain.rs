@@ -281,8 +281,11 @@ fn list(said: &[Said<'_>]) -> Verdict<Sample> {
             _ => {}
         }
     }
-    let contradicts =
-        said.iter().any(|(pred, holds)| matches!(pred, Pred::Contains(value) if !holds && items.iter().any(|v| v.same(value))));
+    let denied = |value: &Value| items.iter().any(|v| v.same(value));
+    let contradicts = said.iter().any(|(pred, holds)| match pred {
+        Pred::Contains(value) => !holds && denied(value),
+        _ => false,
+    });
     if contradicts {
         return Verdict::Impossible;
     }

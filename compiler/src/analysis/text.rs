@@ -26,22 +26,28 @@ const STEPS: usize = 20_000;
 
 /// An automaton in its current state; a match that was seen stays seen.
 struct Walker {
-    dfa: Rc<dense::DFA<Vec<u32>>>,
+    dfa: Shared,
     /// Whether it has to match.
     holds: bool,
 }
 
 type States = Vec<(StateID, bool)>;
 
+/// An automaton, none of whose walkers changes it.
+type Shared = Rc<dense::DFA<Vec<u32>>>;
+
+/// Patterns of a text, each asserted or denied.
+type Patterns = Vec<(String, bool)>;
+
 /// Automata by their pattern, and what was found of texts: rules share most of them.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    automata: RefCell<HashMap<String, Option<Rc<dense::DFA<Vec<u32>>>>>>,
-    samples: RefCell<HashMap<Vec<(String, bool)>, Verdict<String>>>,
+    automata: RefCell<HashMap<String, Option<Shared>>>,
+    samples: RefCell<HashMap<Patterns, Verdict<String>>>,
 }
 
 impl Known {
-    fn automaton(&self, pattern: &str) -> Option<Rc<dense::DFA<Vec<u32>>>> {
+    fn automaton(&self, pattern: &str) -> Option<Shared> {
         if let Some(known) = self.automata.borrow().get(pattern) {
             return known.clone();
         }
@@ -53,7 +59,7 @@ impl Known {
 
 /// The shortest text that is none of `besides` and that everything said allows.
 pub(super) fn sample(known: &Known, besides: &[String], said: &[Said<'_>]) -> Verdict<String> {
-    let mut patterns: Vec<(String, bool)> = Vec::new();
+    let mut patterns = Patterns::new();
     for (pred, holds) in said {
         let (pattern, holds) = match pred {
             Pred::Like(glob) => match Glob::new(glob) {
