@@ -30,7 +30,7 @@ pub struct Check {
     /// Show a lint that is off by default; CODE is an id, a name, or `all`.
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     warn: Vec<String>,
-    /// Make the findings of a lint errors.
+    /// Make the findings of a lint errors; `all` are those that are shown.
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     deny: Vec<String>,
     /// Do not show a lint.

@@ -91,7 +91,8 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// Chooses a level for one code, by id or name, or for `all` lints; a code's own choice counts more than that.
+    /// Chooses a level for one code, by id or name, or for `all` lints; a code's own choice counts more than that. To make
+    /// `all` errors leaves off what is off.
     pub fn choose(&mut self, what: &str, level: Level) -> Result<(), WrongLevel> {
         let before = if what == "all" {
             self.all.replace(level)
@@ -113,7 +114,12 @@ impl Levels {
         if !code.is_lint() {
             return Level::Error;
         }
-        self.codes.get(code.id).copied().or(self.all).unwrap_or(code.level)
+        let all = match self.all {
+            // Whoever denies everything means what would be shown, not what is off until asked for.
+            Some(Level::Error) if code.level == Level::Off => None,
+            other => other,
+        };
+        self.codes.get(code.id).copied().or(all).unwrap_or(code.level)
     }
 }
 
