@@ -86,7 +86,7 @@ impl Library {
             let inputs: String = inputs.collect();
             probes.push_str(&format!(
                 "task probe-{at} {{\n{inputs}  repository \"https://example.org/probe\"\n}}\n\
-                 rule probe-{at} on {} run probe-{at}\n",
+                 rule probe-{at} on {} run probe-{at} at most 9 per 1d may loop\n",
                 event.name.text
             ));
         }
