@@ -113,7 +113,9 @@ fn every_value_can_be_named_by_a_rule() {
     let library = Library::load();
     let mut text = String::from("task look { repository \"https://example.org/look\" }\n");
     for (at, (event, value)) in library.values().into_iter().enumerate() {
-        text.push_str(&format!("rule look-{at} on {event} where has {value} run look\n"));
+        text.push_str(&format!(
+            "rule look-{at} on {event} where has {value} run look at most 9 per 1d may loop\n"
+        ));
     }
     let compiled = compile(&[SourceText { path: "look.tb".into(), text }], &[]);
     let errors = compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error);
