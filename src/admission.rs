@@ -1,16 +1,24 @@
-//! Admission in memory: which of the runs that messages ask for are made, when an archive is replayed.
+//! Admission in memory: which of the runs that messages ask for are made, and when, when an archive is replayed.
 //!
 //! Comes in: judged messages in the order of the archive, each with the time at which it was sent. Goes out: the runs that did
-//! not exist before. As in the daemon, a message told twice counts once, and messages of one happening merge for each run; the time of
-//! sending takes the place of that of arrival. It keeps no more than what an open happening needs and the last million ids.
-//! What else has a memory (windows and limits of rules) belongs here, before a run is called new.
+//! not exist before, also those that windows let go later. As in the daemon, a message told twice counts once, messages of one
+//! happening merge for each run, and windows hold and refuse; the time of sending takes the place of that of arrival. It keeps no more
+//! than what an open happening or window needs and the last million ids.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod windows;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::rc::Rc;
 use std::time::Duration;
 
-use taskbot_graph::{Happening, Run};
+use taskbot_graph::{Clauses, Graph, Happening, Run};
+use taskbot_runtime::admission::Request;
+use taskbot_runtime::admission::windows::Arrived;
 use taskbot_runtime::effect::Timestamp;
+
+pub use windows::KeptBack;
+use windows::{Asking, Instance, Windows};
 
 /// Ids of messages that are remembered to know a repeated one, 16 bytes each.
 const MESSAGES_REMEMBERED: usize = 1 << 20;
@@ -26,9 +34,35 @@ pub enum Arrival {
     Again,
 }
 
+/// A message, for whoever tells of its runs.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Its id.
+    pub id: String,
+    /// Its topic.
+    pub topic: String,
+}
+
+/// A run that is made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The run, asked for by the rules whose requests went through.
+    pub run: Run,
+    /// When, as far as messages say when they were sent.
+    pub at: Option<Timestamp>,
+    /// The message.
+    pub told: Rc<Told>,
+}
+
 /// What earlier messages left behind.
 #[derive(Debug, Default)]
 pub struct Admission {
+    clauses: HashMap<String, Clauses>,
+    windows: Windows,
+    /// Messages that were admitted.
+    rows: i64,
+    /// Runs asked for again by another message of the same happening.
+    pub merged: usize,
     hashes: RandomState,
     /// Hashes of ids, and the order in which they are forgotten.
     messages: HashSet<u64>,
@@ -44,11 +78,17 @@ pub struct Admission {
 struct Open {
     first_at: Timestamp,
     window: Duration,
-    /// Hashes of the runs that it has.
-    runs: HashSet<u64>,
+    /// The runs that it has.
+    runs: Instance,
 }
 
 impl Admission {
+    /// Nothing happened yet.
+    pub fn new(graph: &Graph) -> Self {
+        let clauses = graph.rules.iter().map(|rule| (rule.name.clone(), rule.clauses.clone()));
+        Self { clauses: clauses.collect(), ..Self::default() }
+    }
+
     /// Takes note of a message's id.
     pub fn arrive(&mut self, id: &str) -> Arrival {
         let hash = self.hash(id);
@@ -64,19 +104,88 @@ impl Admission {
         Arrival::First
     }
 
-    /// The runs that a message makes, of those that it asks for. One that does not say when it was sent came right after the
-    /// latest one.
-    pub fn admit(&mut self, sent_at: Option<Timestamp>, asked: Vec<Run>) -> Vec<Run> {
+    /// The runs that a message makes, of those that it asks for, after those that windows let go before it came. One that does not say
+    /// when it was sent came right after the latest one.
+    pub fn admit(&mut self, told: Told, sent_at: Option<Timestamp>, asked: Vec<Run>) -> Vec<Made> {
         let at = sent_at.unwrap_or(self.latest);
         self.latest = self.latest.max(at);
-        asked.into_iter().filter(|run| self.is_new(at, run)).collect()
+        let mut made = self.let_go(self.latest);
+        self.rows = self.rows.saturating_add(1);
+        let arrived = Arrived { row: self.rows, at };
+        let told = Rc::new(told);
+        // Of one message each run is asked for once.
+        let own = Instance::default();
+        for run in asked {
+            let instance = match &run.happening {
+                Some(happening) => Rc::clone(&self.happening(at, happening).runs),
+                None => Rc::clone(&own),
+            };
+            made.extend(self.ask(&told, arrived, sent_at, run, &instance));
+        }
+        made
     }
 
-    fn is_new(&mut self, at: Timestamp, run: &Run) -> bool {
-        // Of one message each run is asked for once.
-        let Some(happening) = &run.happening else { return true };
-        let hash = self.hash(run.key());
-        self.happening(at, happening).runs.insert(hash)
+    /// What windows still hold at the end, at the times at which they let it go.
+    pub fn finish(&mut self) -> Vec<Made> {
+        self.let_go(Timestamp::from_millis(i64::MAX))
+    }
+
+    /// By rule, requests that did not go through at once.
+    pub const fn kept_back(&self) -> &BTreeMap<String, KeptBack> {
+        &self.windows.kept_back
+    }
+
+    /// Takes the requests for a run through the windows of their rules.
+    fn ask(
+        &mut self,
+        told: &Rc<Told>,
+        arrived: Arrived,
+        sent_at: Option<Timestamp>,
+        run: Run,
+        instance: &Instance,
+    ) -> Option<Made> {
+        let key = run.key();
+        let hash = self.hash(&key);
+        let mut is_new = false;
+        let mut through = Vec::new();
+        for ask in &run.asks {
+            let rule = &ask.reason.rule;
+            let request = match self.clauses.get(rule) {
+                Some(clauses) => Request::new(ask.clone(), clauses),
+                None => Request::new(ask.clone(), &Clauses::default()),
+            };
+            let asking = Asking {
+                told: Rc::clone(told),
+                arrived,
+                request,
+                run: Run { asks: vec![ask.clone()], ..run.clone() },
+                instance: Rc::clone(instance),
+                hash,
+                reason: self.hash((rule, &key)),
+            };
+            let Some(asking) = self.windows.ask(asking, self.latest) else { continue };
+            if asking.make() {
+                self.windows.made(&asking, arrived.at);
+                is_new = true;
+            }
+            through.push(ask.clone());
+        }
+        if !is_new {
+            self.merged = self.merged.saturating_add(usize::from(!through.is_empty()));
+            return None;
+        }
+        Some(Made { run: Run { asks: through, ..run }, at: sent_at, told: Rc::clone(told) })
+    }
+
+    fn let_go(&mut self, until: Timestamp) -> Vec<Made> {
+        let mut made = Vec::new();
+        while let Some((at, asking)) = self.windows.next(until) {
+            if asking.make() {
+                self.windows.made(&asking, at);
+                made.push(Made { run: asking.run, at: Some(at), told: asking.told });
+            }
+        }
+        made
     }
 
     /// The happening that began within its window around this time, else a new one.
@@ -95,7 +204,7 @@ impl Admission {
             .map(|(place, _)| place);
         let place = near.unwrap_or_else(|| {
             self.begun = self.begun.saturating_add(1);
-            known.push(Open { first_at: at, window, runs: HashSet::new() });
+            known.push(Open { first_at: at, window, runs: Instance::default() });
             known.len().saturating_sub(1)
         });
         // The place is in the list: found in it, or just made.
@@ -140,7 +249,9 @@ mod tests {
     }
 
     fn new_runs(admission: &mut Admission, seconds: i64, happening: Option<&str>) -> usize {
-        admission.admit(Some(Timestamp::from_millis(seconds * 1000)), vec![run(happening)]).len()
+        admission
+            .admit(Told::default(), Some(Timestamp::from_millis(seconds * 1000)), vec![run(happening)])
+            .len()
     }
 
     #[test]

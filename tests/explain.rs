@@ -138,3 +138,40 @@ fn a_stored_run_is_explained_by_the_rules_and_facts_that_made_it() {
     let none = site.run(&["explain", "--run", "7"]).with_code(2);
     assert!(none.stderr.contains("no run #7"), "{}", none.stderr);
 }
+
+#[test]
+fn what_windows_kept_back_is_told_with_the_run() {
+    let site = Site::new();
+    site.configure("[[source]]\nkind = \"archive\"\npath = \"bus.jsonl\"\n");
+    let tasks = ["look", "peek"].map(|name| site.task(name, "", &[("run", "#!/bin/sh\n")]));
+    site.write(
+        "rules.tb",
+        format!(
+            "rule rare on koji.build.completed run look\n  once per package.name within 24h\n\
+             rule every on koji.build.completed run peek\n\
+             rule twice on koji.build.completed run peek\n  once per package.name within 24h\n{}",
+            tasks.concat()
+        ),
+    );
+    let sent = [("first", "curl-1-1.fc40"), ("second", "curl-1-2.fc40")]
+        .map(|(id, build)| message::record(message::BUILD, id, &message::build(build)));
+    site.write("bus.jsonl", message::lines(&sent));
+    site.run(&["run", "--until-idle"]).with_code(0);
+    let runs = site.runs();
+    let second = runs.iter().find(|run| run["run"] == "peek(package: \"curl-1-2.fc40\")").unwrap();
+    let id = second["id"].to_string();
+    let said = site.run(&["explain", "--run", &id]).with_code(0).stdout;
+    for (rule, run) in [("rare", "look"), ("twice", "peek")] {
+        let line = format!(
+            "admission: refused by once: {run}(package: \"curl-1-2.fc40\") for rule {rule} (subject 0) of message second, \
+             for message first"
+        );
+        let line_without = line.replace(" (subject 0)", "");
+        assert!(said.contains(&line) || said.contains(&line_without), "{line}\n{said}");
+    }
+    let report = site.run(&["explain", "--run", &id, "--format", "json"]).with_code(0).json();
+    let states: Vec<_> =
+        report["messages"][0]["requests"].as_array().unwrap().iter().map(|r| &r["state"]).collect();
+    assert_eq!(states, ["once", "once"], "{report:#}");
+    assert_eq!(report["requests"][0]["rule"], "twice", "{report:#}");
+}

@@ -12,8 +12,6 @@ const PROMISES: [u32; 21] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 
 const STILL_TO_BE_SHOWN: &[(u32, &str)] = &[
     (3, "catching up from datagrepper"),
     (5, "the flood of 50 000 messages a second"),
-    (10, "fuzz targets for the parsers"),
-    (11, "the formatter"),
     (16, "verified signatures"),
     (19, "secrets: none are configured yet"),
     (22, "a released version whose data could be upgraded"),

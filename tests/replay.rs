@@ -182,16 +182,79 @@ fn directories_compressed_files_and_pipes_are_read_alike() {
     }
 }
 
+/// Four builds, the second a minute after the first, the third a minute later, the last two hours after the first.
+fn four_builds(rules: &str) -> Site {
+    let site = Site::new();
+    let tasks = ["look", "peek"].map(|name| {
+        format!("task {name} {{\n  package: nvr\n  repository \"https://example.org/{name}.git\"\n}}\n")
+    });
+    site.write("rules.tb", format!("{rules}{}", tasks.concat()));
+    let noon = 1_714_564_800; // 2024-05-01 12:00 UTC
+    let sent = [("1", 0, "a-1-1"), ("2", 60, "a-1-2"), ("3", 120, "b-1-1"), ("4", 7_200, "a-1-3")];
+    let builds = sent.map(|(id, seconds, nvr)| {
+        let mut envelope = message::envelope(message::BUILD, id, &message::build(nvr));
+        envelope["timestamp"] = json!(noon + seconds);
+        envelope
+    });
+    site.write("bus.jsonl", message::lines(&builds));
+    site
+}
+
+/// The listed runs as `12:10 a-1-2`, and what the windows of the one rule kept back.
+fn with_windows(clauses: &str) -> (Vec<String>, Value) {
+    let site = four_builds(&format!("rule look on koji.build.completed run look\n  {clauses}\n"));
+    let (runs, summary) = listed(&site, &[]);
+    let line = |run: &Value| {
+        let (time, package) = (run["time"].as_str().unwrap(), run["run"].as_str().unwrap());
+        format!("{} {}", &time[11..16], package.split('"').nth(1).unwrap())
+    };
+    assert_eq!(summary["rules"][0]["runs"], json!(runs.len()));
+    (runs.iter().map(line).collect(), summary["rules"][0]["kept_back"].clone())
+}
+
+fn kept(quiet: usize, replaced: usize, once: usize, at_most: usize) -> Value {
+    json!({ "quiet": quiet, "replaced": replaced, "once": once, "at_most": at_most })
+}
+
 #[test]
-fn rules_with_windows_are_named() {
-    let site = samples();
-    site.write(
-        "rules.tb",
-        "rule rare on koji.build.completed run rpmlint once per package.name within 24h\n",
+fn windows_hold_and_refuse_by_the_times_of_sending() {
+    for (clauses, runs, kept_back) in [
+        ("", &["12:00 a-1-1", "12:01 a-1-2", "12:02 b-1-1", "14:00 a-1-3"][..], kept(0, 0, 0, 0)),
+        ("once per package.name within 1h", &["12:00 a-1-1", "12:02 b-1-1", "14:00 a-1-3"], kept(0, 0, 1, 0)),
+        (
+            "after 10m quiet per package.name",
+            &["12:11 a-1-2", "12:12 b-1-1", "14:10 a-1-3"],
+            kept(4, 1, 0, 0),
+        ),
+        (
+            "at most 1 per 30m",
+            &["12:00 a-1-1", "12:30 a-1-2", "13:00 b-1-1", "14:00 a-1-3"],
+            kept(0, 0, 0, 2),
+        ),
+        (
+            "after 10m quiet per package.name once per package.name within 3h at most 1 per 1h",
+            &["12:11 a-1-2", "13:11 b-1-1"],
+            kept(4, 1, 1, 1),
+        ),
+    ] {
+        assert_eq!(with_windows(clauses), (runs.iter().map(|run| (*run).to_owned()).collect(), kept_back));
+    }
+}
+
+#[test]
+fn a_run_that_another_rule_made_is_not_made_again_by_a_window() {
+    let site = four_builds(
+        "rule now on koji.build.completed run peek\n\
+         rule later on koji.build.completed run peek\n  after 10m quiet per package.name\n",
     );
-    assert_eq!(replayed(&site, &[])["rules"][0]["windowed"], json!(true));
+    let report = replayed(&site, &[]);
+    assert_eq!(report["runs"], json!(4));
+    let runs: Vec<&Value> = report["rules"].as_array().unwrap().iter().map(|rule| &rule["runs"]).collect();
+    assert_eq!(runs, [4, 0]);
     let human = site.run(&["replay", "bus.jsonl"]).with_code(0).stdout;
-    assert!(human.contains("not applied to rare"), "{human}");
+    let heading = human.lines().position(|line| line.starts_with("RULE WITH WINDOWS")).unwrap();
+    let row: Vec<&str> = human.lines().nth(heading + 1).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["later", "0", "4", "1", "0", "0"], "{human}");
 }
 
 #[test]

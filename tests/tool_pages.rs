@@ -1,7 +1,7 @@
 //! The pages on tools: their files are written, their commands run, their outputs compared.
 //!
 //! A block whose first line names a file (```` ```tb rules.tb ````) is that file; in a block of `console`, a line after `$` is a command and
-//! what follows its output. `TASKBOT_BLESS=1` writes the outputs of today into the pages.
+//! what follows its output; `> FILE` behind a command keeps what it prints. `TASKBOT_BLESS=1` writes the outputs of today into the pages.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -18,6 +18,11 @@ fn the_page_on_tests_prints_what_the_tool_prints() {
 #[test]
 fn the_page_on_plans_prints_what_the_tool_prints() {
     check("docs/plan.md");
+}
+
+#[test]
+fn the_page_on_reviews_prints_what_the_tools_print() {
+    check("docs/review.md");
 }
 
 fn check(page: &str) {
@@ -45,9 +50,15 @@ fn as_printed(text: &str) -> (String, usize) {
         if info == "console" {
             for command in block.iter().filter_map(|line| line.strip_prefix("$ taskbot ")) {
                 commands += 1;
-                let arguments = words(command);
-                let ended = site.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+                let (told, file) =
+                    command.split_once(" > ").map_or((command, None), |(told, file)| (told, Some(file)));
+                let arguments = words(told);
+                let mut ended = site.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
                 assert!(ended.code < 2, "{command}: {ended:#?}");
+                if let Some(file) = file {
+                    assert!(!ended.stdout.is_empty(), "{command} prints nothing");
+                    site.write(file, std::mem::take(&mut ended.stdout));
+                }
                 out.push_str(&format!("$ taskbot {command}\n{}{}", ended.stdout, ended.stderr));
             }
         } else {

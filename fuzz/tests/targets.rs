@@ -32,22 +32,22 @@ fn run(name: &str, cases: u64) {
 }
 
 #[test]
-fn tokens_are_lossless() {
+fn p10_tokens_are_lossless() {
     run("lexer", 2_000);
 }
 
 #[test]
-fn parsing_never_fails_and_its_places_are_in_the_text() {
+fn p10_parsing_never_fails_and_its_places_are_in_the_text() {
     run("parser", 600);
 }
 
 #[test]
-fn formatting_keeps_what_it_must_keep() {
+fn p11_formatting_keeps_what_it_must_keep() {
     run("formatter", 600);
 }
 
 #[test]
-fn compiling_never_fails_and_its_places_are_in_the_files() {
+fn p10_compiling_never_fails_and_its_places_are_in_the_files() {
     run("checker", 40);
 }
 
@@ -63,7 +63,7 @@ fn floods(length: usize) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn floods_take_linear_time() {
+fn p10_floods_take_linear_time() {
     for (name, length) in [("lexer", 50_000), ("parser", 8_000), ("formatter", 2_000), ("checker", 2_000)] {
         // Each compilation takes the whole standard library along.
         let step = if name == "checker" { 31 } else { 1 };

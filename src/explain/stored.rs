@@ -10,7 +10,7 @@ use serde_json::json;
 use taskbot_graph::{
     Answer, Explanation, FactKey, Graph, RuleReport, SourceFile, TopicFilter, Verdict, explain,
 };
-use taskbot_runtime::store::{Reader, ReasonRow, RunReport, StoredDecision};
+use taskbot_runtime::store::{Reader, ReasonRow, RequestRow, RunReport, StoredDecision};
 
 use crate::output::{self, Failure, Format, Paint, shown};
 use crate::{render, why};
@@ -22,6 +22,8 @@ struct Asking<'r> {
     reasons: Vec<&'r ReasonRow>,
     /// What each rule set that judged the message made of it.
     judged: Vec<Judged>,
+    /// What became of its requests, for this run and for others, where a rule has windows.
+    requests: Vec<RequestRow>,
 }
 
 /// One rule set's judgement, made again.
@@ -51,6 +53,7 @@ pub fn run(
                 topic: &reason.topic,
                 reasons: vec![reason],
                 judged: judge_again(store, &reason.message, filter)?,
+                requests: store.requests_of_message(&reason.message)?,
             }),
         }
     }
@@ -178,8 +181,33 @@ fn admission(run: &RunReport, askings: &[Asking<'_>], happening: Option<&(String
             ));
         }
     }
-    // Windows that hold a request back record it apart from the run that it may become.
+    lines.extend(kept_back(run, askings).map(window));
     lines
+}
+
+/// Requests that a window held or refused: those of the messages that made the run, then those of others for the run.
+fn kept_back<'r>(run: &'r RunReport, askings: &'r [Asking<'_>]) -> impl Iterator<Item = &'r RequestRow> {
+    let of_others = run.requests.iter().filter(|r| askings.iter().all(|asking| asking.message != r.message));
+    let requests = askings.iter().flat_map(|asking| &asking.requests).chain(of_others);
+    requests.filter(|request| request.state != "through")
+}
+
+/// What a window made of a request, in one line.
+fn window(request: &RequestRow) -> String {
+    let word = match request.state.as_str() {
+        held @ ("quiet" | "at-most") => format!("held by {held}"),
+        "once" => "refused by once".to_owned(),
+        gone => gone.to_owned(),
+    };
+    let subject = request.subject.map_or(String::new(), |s| format!(" (subject {s})"));
+    let until = request.until.map_or(String::new(), |at| format!(", until {at}"));
+    let instead = request.instead.as_ref().map_or(String::new(), |id| format!(", for message {}", shown(id)));
+    format!(
+        "admission: {word}: {} for rule {}{subject} of message {}{until}{instead}",
+        shown(&request.run),
+        request.rule,
+        shown(&request.message)
+    )
 }
 
 fn print_json(
@@ -209,9 +237,15 @@ fn print_json(
                     })
                 })
                 .collect();
-            json!({ "message": asking.message, "topic": asking.topic, "reasons": asking.reasons, "judged": judged })
+            json!({
+                "message": asking.message, "topic": asking.topic, "reasons": asking.reasons, "judged": judged,
+                "requests": asking.requests,
+            })
         })
         .collect();
     let happening = happening.map(|(key, first)| json!({ "key": key, "first_message": first }));
-    output::json(&json!({ "run": run.run, "happening": happening, "messages": messages }))
+    let requests = &run.requests;
+    output::json(
+        &json!({ "run": run.run, "happening": happening, "messages": messages, "requests": requests }),
+    )
 }

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use taskbot_graph::{Graph, Run, judge};
+use taskbot_graph::{Graph, judge};
 use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::message::Message;
 
-use crate::admission::{Admission, Arrival};
+use crate::admission::{Admission, Arrival, Made, Told};
 use crate::archive::{Archive, Heard, LinePlace, TableFacts, sent_at};
 use crate::names::did_you_mean;
 use crate::output::{self, FINDINGS, Failure, Format, Paint};
@@ -27,8 +27,8 @@ use tally::Tally;
 /// Play recorded messages against rules and say what would have run, when and how often
 ///
 /// Nothing is run and nothing is stored. Messages are judged as the daemon judges them: topics and limits of the site's
-/// configuration, one run for messages of one happening. Facts are in no message: give them as a table, as for the daemon,
-/// or see which ones are missing.
+/// configuration, one run for messages of one happening, windows by the times of sending. Facts are in no message: give
+/// them as a table, as for the daemon, or see which ones are missing.
 ///
 ///   taskbot replay 2024-05.jsonl.gz --rules rules.tb --facts facts.toml
 ///
@@ -108,7 +108,7 @@ impl Replay {
     /// Judges one message after another, until the end or until nobody listens any more.
     fn play(&self, graph: &Graph, facts: &TableFacts, mut archive: Archive) -> Result<Tally, Failure> {
         let mut player =
-            Player { graph, facts, admission: Admission::default(), tally: Tally::new(graph, &self.rule) };
+            Player { graph, facts, admission: Admission::new(graph), tally: Tally::new(graph, &self.rule) };
         while let Some(line) = archive.next() {
             let (place, heard) = line?;
             let counts = &mut player.tally.messages;
@@ -124,18 +124,26 @@ impl Replay {
                     counts.other_environment = counts.other_environment.saturating_add(1);
                 }
                 Heard::Message { topic, message } => {
-                    for run in player.take(&place, &topic, &message).iter().filter(|_| self.list) {
-                        let mut listed = Ok(());
-                        archive.print(|| listed = report::list(self.format, &message, run));
-                        listed?;
-                    }
+                    let made = player.take(&place, &topic, &message);
+                    self.list(&archive, &made)?;
                 }
             }
             if self.list && !output::is_read() {
-                break;
+                return Ok(player.finish().0);
             }
         }
-        Ok(player.tally)
+        let (tally, made) = player.finish();
+        self.list(&archive, &made)?;
+        Ok(tally)
+    }
+
+    fn list(&self, archive: &Archive, made: &[Made]) -> Result<(), Failure> {
+        for made in made.iter().filter(|_| self.list) {
+            let mut listed = Ok(());
+            archive.print(|| listed = report::list(self.format, made));
+            listed?;
+        }
+        Ok(())
     }
 
     fn is_wanted(&self, message: &Message) -> bool {
@@ -157,8 +165,8 @@ struct Player<'r> {
 }
 
 impl Player<'_> {
-    /// Judges a message; gives the runs that it would make, of the rules that were asked for.
-    fn take(&mut self, place: &LinePlace, topic: &str, message: &Message) -> Vec<Run> {
+    /// Judges a message; gives the runs that are made by then, of the rules that were asked for.
+    fn take(&mut self, place: &LinePlace, topic: &str, message: &Message) -> Vec<Made> {
         let judgement = judge(self.graph, topic, &message.body, self.facts);
         let counts = &mut self.tally.messages;
         if judgement.events.is_empty() && judgement.refused.is_empty() {
@@ -171,11 +179,19 @@ impl Player<'_> {
         }
         let sent_at = sent_at(message);
         self.tally.judged(place, message, &judgement, self.facts);
-        let asked = judgement.runs.len();
-        let mut runs = self.admission.admit(sent_at, judgement.runs);
-        self.tally.merged = self.tally.merged.saturating_add(asked.saturating_sub(runs.len()));
-        runs.retain(|run| self.tally.run(sent_at, run));
-        runs
+        let told = Told { id: message.id.expose().to_owned(), topic: message.topic.expose().to_owned() };
+        let mut made = self.admission.admit(told, sent_at, judgement.runs);
+        made.retain(|made| self.tally.run(made));
+        made
+    }
+
+    /// Everything that was counted, and the runs that windows let go after the last message.
+    fn finish(mut self) -> (Tally, Vec<Made>) {
+        let mut made = self.admission.finish();
+        made.retain(|made| self.tally.run(made));
+        self.tally.merged = self.admission.merged;
+        self.tally.kept_back(self.admission.kept_back());
+        (self.tally, made)
     }
 }
 

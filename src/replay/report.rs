@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 use taskbot_graph::Run;
 use taskbot_runtime::effect::Timestamp;
-use taskbot_runtime::message::Message;
 
 use super::tally::{Missing, Tally};
-use crate::archive::sent_at;
+use crate::admission::Made;
 use crate::output::{self, Failure, Format, Paint, Table, count, shown};
 
 /// Keys of a missing fact that are named to people.
@@ -15,9 +14,9 @@ const KEYS_SHOWN: usize = 5;
 const REASONS_SHOWN: usize = 10;
 
 /// One run, as it would be made.
-pub fn list(format: Format, message: &Message, run: &Run) -> Result<(), Failure> {
+pub fn list(format: Format, made: &Made) -> Result<(), Failure> {
+    let (time, run, id) = (made.at, &made.run, made.told.id.as_str());
     let rules = rules(run);
-    let (time, id) = (sent_at(message), message.id.expose());
     match format {
         Format::Human => {
             let time = time.map_or("-".to_owned(), second);
@@ -27,7 +26,7 @@ pub fn list(format: Format, message: &Message, run: &Run) -> Result<(), Failure>
             let arguments: serde_json::Map<String, Value> =
                 run.arguments.iter().map(|a| (a.name.clone(), a.json.clone())).collect();
             output::json_line(&json!({
-                "event": "run", "time": time, "message": id, "topic": message.topic.expose(), "rules": rules,
+                "event": "run", "time": time, "message": id, "topic": made.told.topic, "rules": rules,
                 "task": run.task, "arguments": arguments, "run": run.key(),
             }))?;
         }
@@ -82,15 +81,29 @@ fn print_runs(tally: &Tally, paint: Paint) {
         merged => format!("; asked for again by messages of the same happening: {merged}"),
     };
     output::line(format!("\n{}{merged}", paint.bold(&count(tally.runs, "run"))));
-    let windowed: Vec<&str> =
-        tally.rules.iter().filter(|rule| rule.windowed).map(|rule| rule.rule.as_str()).collect();
-    if !windowed.is_empty() {
-        let rules = windowed.join(", ");
-        output::line(format!(
-            "{} windows (once, after, at most) are not applied to {rules}",
-            paint.yellow("before windows:")
-        ));
+    print_windows(tally, paint);
+}
+
+fn print_windows(tally: &Tally, paint: Paint) {
+    if !tally.rules.iter().any(|rule| rule.windowed) {
+        return;
     }
+    output::line("");
+    let mut table = Table::new(&[
+        "RULE WITH WINDOWS",
+        "RUNS",
+        "HELD BY QUIET",
+        "REPLACED",
+        "REFUSED BY ONCE",
+        "HELD BY AT MOST",
+    ]);
+    for rule in tally.rules.iter().filter(|rule| rule.windowed) {
+        let kept = rule.kept_back;
+        let numbers = [rule.runs, kept.quiet, kept.replaced, kept.once, kept.at_most].map(number);
+        let [runs, quiet, replaced, once, at_most] = numbers.each_ref().map(String::as_str);
+        table.row(&[&rule.rule, runs, quiet, replaced, once, at_most]);
+    }
+    table.print(paint);
 }
 
 fn print_facts(tally: &Tally, paint: Paint) {

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use taskbot_graph::{Answer, FactKey, Facts, Graph, Judgement, Parked, Rule, Run};
+use taskbot_graph::{Answer, FactKey, Facts, Graph, Judgement, Parked, Rule};
 use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::intake::Quarantine;
 use taskbot_runtime::message::Message;
 
+use crate::admission::{KeptBack, Made};
 use crate::archive::{LinePlace, sent_at};
 
 /// Keys of a missing fact that are kept as examples.
@@ -74,15 +75,17 @@ pub struct RuleTally {
     pub event: String,
     /// Messages that are this event.
     pub seen: usize,
-    /// Runs that it asked for.
+    /// Runs that it asked for and that were made.
     pub runs: usize,
     /// Decisions that wait for facts.
     pub waiting: usize,
-    /// Whether a window of the rule would hold some of these runs back, or put them off: windows are not applied.
+    /// Whether the rule has windows that hold or refuse.
     pub windowed: bool,
-    /// When its first run was asked for.
+    /// Requests that its windows held or refused.
+    pub kept_back: KeptBack,
+    /// When its first run was made.
     pub first: Option<Timestamp>,
-    /// When its last run was asked for.
+    /// When its last run was made.
     pub last: Option<Timestamp>,
     /// Runs by hour since 1970.
     #[serde(skip)]
@@ -146,6 +149,7 @@ impl Tally {
             runs: 0,
             waiting: 0,
             windowed: is_windowed(rule),
+            kept_back: KeptBack::default(),
             first: None,
             last: None,
             hours: BTreeMap::new(),
@@ -232,8 +236,16 @@ impl Tally {
         }
     }
 
+    /// Takes over what windows did.
+    pub fn kept_back(&mut self, by_rule: &BTreeMap<String, KeptBack>) {
+        for rule in &mut self.rules {
+            rule.kept_back = by_rule.get(&rule.rule).copied().unwrap_or_default();
+        }
+    }
+
     /// Counts a run, if one of the rules asked for it.
-    pub fn run(&mut self, at: Option<Timestamp>, run: &Run) -> bool {
+    pub fn run(&mut self, made: &Made) -> bool {
+        let (at, run) = (made.at, &made.run);
         let mut names: Vec<&str> = run.asks.iter().map(|ask| ask.reason.rule.as_str()).collect();
         names.dedup();
         let mut wanted = false;
