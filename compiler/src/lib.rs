@@ -18,6 +18,7 @@ mod syntax;
 mod typed;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use taskbot_grammar as tree;
 use taskbot_graph::{Graph, SourceFile};
@@ -93,13 +94,27 @@ pub struct Compiled {
     /// The graph; none if one diagnostic is an error.
     pub graph: Option<Graph>,
     /// The tree of each file.
-    pub(crate) trees: Vec<tree::File>,
+    pub(crate) trees: Vec<Arc<tree::File>>,
     /// Whose each file is.
     pub(crate) origins: Vec<Origin>,
     /// Lets that something reads.
     pub(crate) used_lets: BTreeSet<String>,
     /// For each rule of the graph the parts of its condition.
     pub(crate) parts: Vec<lower::Parts>,
+}
+
+/// A file's tree, and what of it could not be read.
+type Parsed = (Arc<tree::File>, Vec<tree::SyntaxError>);
+
+fn parsed_of(text: &str) -> Parsed {
+    let (tree, errors) = tree::parse(text);
+    (Arc::new(tree), errors)
+}
+
+/// The standard library's files, in the order of its modules: read once, however often something is compiled.
+fn standard_trees() -> &'static [Parsed] {
+    static TREES: OnceLock<Vec<Parsed>> = OnceLock::new();
+    TREES.get_or_init(|| taskbot_stdlib::modules().iter().map(|(_, text)| parsed_of(text)).collect())
 }
 
 /// Compiles a program. Nothing is lowered if anything is an error.
@@ -115,16 +130,16 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     files.extend(own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.clone() }));
 
     let mut diagnostics = Vec::new();
-    let mut trees: Vec<tree::File> = Vec::with_capacity(files.len());
-    for (at, file) in files.iter().enumerate() {
-        let (tree, errors) = tree::parse(&file.text);
-        let at = u32::try_from(at).unwrap_or(u32::MAX);
+    let mut trees: Vec<Arc<tree::File>> = Vec::with_capacity(files.len());
+    let mut parsed = standard_trees().iter().cloned();
+    for (file, at) in files.iter().zip(0..) {
+        let (tree, errors) = parsed.next().unwrap_or_else(|| parsed_of(&file.text));
         diagnostics.extend(errors.into_iter().map(|e| syntax::diagnostic(at, &file.text, e)));
         trees.push(tree);
     }
     let placed = trees.iter().enumerate().map(|(at, tree)| {
         let origin = if at < own_from { Origin::Standard } else { Origin::Own };
-        (u32::try_from(at).unwrap_or(u32::MAX), origin, tree)
+        (u32::try_from(at).unwrap_or(u32::MAX), origin, &**tree)
     });
     let names = names::collect(placed, &mut diagnostics);
     imports::check(&names, &files, &mut diagnostics);

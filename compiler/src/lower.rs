@@ -5,6 +5,7 @@
 //! program always gives the same graph.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 use taskbot_graph::{
     Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef,
@@ -90,8 +91,9 @@ struct Lowering<'p> {
     declared_facts: &'p [FactDef],
     /// Places in the graph of the facts that some rule reads.
     facts: BTreeMap<usize, u32>,
-    /// Places of expressions by their content.
-    exprs: HashMap<String, ExprId>,
+    /// Places of expressions by the hash of their content.
+    exprs: HashMap<u64, Vec<ExprId>>,
+    hashes: RandomState,
     paths: HashMap<Path, PathId>,
     rule_sources: Vec<RuleSource>,
     parts: Vec<Parts>,
@@ -263,14 +265,14 @@ impl Lowering<'_> {
                 Expr::Count(self.expr(list), condition.as_ref().map(|c| self.expr(c)))
             }
         };
-        // An expression's debug form names its kind, constants and operands: equal forms are equal expressions.
-        let key = format!("{lowered:?}");
-        if let Some(known) = self.exprs.get(&key) {
+        let alike = self.exprs.entry(self.hashes.hash_one(&lowered)).or_default();
+        let exprs = &mut self.graph.exprs;
+        if let Some(known) = alike.iter().find(|id| exprs.get(**id as usize) == Some(&lowered)) {
             return *known;
         }
-        let id = u32::try_from(self.graph.exprs.len()).unwrap_or(u32::MAX);
-        self.graph.exprs.push(lowered);
-        self.exprs.insert(key, id);
+        let id = u32::try_from(exprs.len()).unwrap_or(u32::MAX);
+        exprs.push(lowered);
+        alike.push(id);
         id
     }
 

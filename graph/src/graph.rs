@@ -239,7 +239,7 @@ pub enum Quantifier {
 }
 
 /// An expression. Its operands are earlier places in [`Graph::exprs`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub enum Expr {
     /// A literal.
     Const(Value),

@@ -4,6 +4,7 @@
 //! order. It knows nothing of presence: absent and null are states of a place (`eval::Cell`), not values.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,23 @@ pub enum Value {
     List(Arc<[Value]>),
     /// Fields in order; none: absent or null.
     Record(RecordId, Arc<[Option<Value>]>),
+}
+
+/// Equal values hash alike, so 0.0 as -0.0.
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Bool(truth) => truth.hash(state),
+            Self::Int(n) | Self::Time(n) | Self::Duration(n) => n.hash(state),
+            Self::Float(f) => (f + 0.0).to_bits().hash(state),
+            Self::Text(text) => text.hash(state),
+            Self::Evr(evr) => evr.hash(state),
+            Self::Nvr(nvr) => nvr.hash(state),
+            Self::List(items) => items.hash(state),
+            Self::Record(record, fields) => (record, fields).hash(state),
+        }
+    }
 }
 
 impl Value {

@@ -13,6 +13,9 @@ mod text;
 mod variable;
 mod witness;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use taskbot_graph::{Dialect, ExprId, Graph};
 
 use formula::Formula;
@@ -38,7 +41,7 @@ impl<T> Verdict<T> {
 }
 
 /// Which values of an enum are considered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Enums {
     /// Those that it lists, and one that upstream invents.
     Open,
@@ -47,7 +50,7 @@ pub(crate) enum Enums {
 }
 
 /// A condition and the truth that it is to have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Wanted {
     True(ExprId),
     False(ExprId),
@@ -57,15 +60,32 @@ pub(crate) enum Wanted {
 pub(crate) struct Analysis<'g> {
     graph: &'g Graph,
     texts: text::Known,
+    /// What was found of single conditions: rules share parts, and lints ask the same of them.
+    alone: RefCell<HashMap<(u32, Wanted, Enums), Verdict<()>>>,
 }
 
 impl<'g> Analysis<'g> {
     pub(crate) fn new(graph: &'g Graph) -> Self {
-        Self { graph, texts: text::Known::default() }
+        Self { graph, texts: text::Known::default(), alone: RefCell::default() }
     }
 
     /// Whether conditions of one event can have the wanted truths on one message together, in any of its dialects.
     pub(crate) fn possible(&self, event: u32, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
+        let [one] = wanted else { return self.search(event, wanted, enums) };
+        // What listed values make possible is possible.
+        if enums == Enums::Open && self.possible(event, wanted, Enums::Listed) == Verdict::Possible(()) {
+            return Verdict::Possible(());
+        }
+        let key = (event, *one, enums);
+        if let Some(known) = self.alone.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.search(event, wanted, enums);
+        self.alone.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    fn search(&self, event: u32, wanted: &[Wanted], enums: Enums) -> Verdict<()> {
         let mut unknown = false;
         for dialect in self.graph.events.get(event as usize).into_iter().flat_map(|e| &e.dialects) {
             match self.possible_in(dialect, wanted, enums) {

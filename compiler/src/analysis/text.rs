@@ -5,7 +5,7 @@
 //! in step; a bound on their states keeps this short.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
@@ -115,8 +115,7 @@ fn search(known: &Known, patterns: &[(String, bool)]) -> Verdict<String> {
 }
 
 fn exact(value: &Value) -> String {
-    let letters: String = value.text().chars().map(|c| format!("\\x{{{:x}}}", c as u32)).collect();
-    format!(r"(?:\A{letters}\z)")
+    format!(r"(?:\A{}\z)", regex_syntax::escape(&value.text()))
 }
 
 fn automaton(pattern: &str) -> Option<dense::DFA<Vec<u32>>> {
@@ -134,8 +133,16 @@ fn automaton(pattern: &str) -> Option<dense::DFA<Vec<u32>>> {
         .ok()
 }
 
+/// The first of all bytes that no automaton tells apart.
+fn representatives(walkers: &[Walker], bytes: &[u8]) -> Vec<u8> {
+    let mut seen: HashSet<Vec<u8>> = HashSet::new();
+    let classes = |byte: u8| walkers.iter().map(|w| w.dfa.byte_classes().get(byte)).collect();
+    bytes.iter().copied().filter(|byte| seen.insert(classes(*byte))).collect()
+}
+
 /// Walks all automata in step, breadth first, over these bytes.
 fn walk(walkers: &[Walker], bytes: &[u8]) -> Verdict<String> {
+    let bytes = representatives(walkers, bytes);
     let mut start = States::with_capacity(walkers.len());
     for walker in walkers {
         match walker.dfa.start_state(&start::Config::new().anchored(Anchored::No)) {
@@ -156,7 +163,7 @@ fn walk(walkers: &[Walker], bytes: &[u8]) -> Verdict<String> {
                 None => Verdict::Unknown,
             };
         }
-        for byte in bytes {
+        for byte in &bytes {
             let next: States = walkers
                 .iter()
                 .zip(&states)

@@ -17,14 +17,15 @@ mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use taskbot_grammar::Let;
-use taskbot_graph::{Place, Type};
+use taskbot_graph::{Place, TaskDef, Type};
 
 use crate::Manifest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Names, Table};
-use crate::typed::{Program, TypedExpr};
+use crate::typed::{Program, TypedEvent, TypedExpr};
 
 /// Checks a whole program.
 pub(crate) fn check(
@@ -40,6 +41,8 @@ pub(crate) fn check(
         types: BTreeMap::new(),
         facts: BTreeMap::new(),
         groups: BTreeMap::new(),
+        waited_for: BTreeMap::new(),
+        run: BTreeMap::new(),
         lets: Table::default(),
         broken_lets: BTreeSet::new(),
         used_lets: BTreeSet::new(),
@@ -67,6 +70,10 @@ struct Checker<'c, 't> {
     facts: BTreeMap<(String, String), (usize, TypedExpr)>,
     /// The limit of each group, and where it stands first.
     groups: BTreeMap<String, (u32, Place)>,
+    /// Events that rules wait for, by their places in the program: shared with each of these rules.
+    waited_for: BTreeMap<usize, Rc<TypedEvent>>,
+    /// Tasks that rules run, in the same way.
+    run: BTreeMap<usize, Rc<TaskDef>>,
     /// Lets without those that stand for themselves, so that looking into them ends.
     lets: Table<'t, Let>,
     /// Lets that stand for themselves: told once.

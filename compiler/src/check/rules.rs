@@ -4,6 +4,7 @@
 //! then the event's values; what does not bind so must be written. Type alone never binds.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use taskbot_grammar::{self as tree, Call, Expr, ExprKind, Waits};
 use taskbot_graph::{Param, Place, Presence, Scope, TaskDef, Type, Value};
@@ -58,17 +59,17 @@ impl Checker<'_, '_> {
 
     fn rule(&mut self, placed: &Placed<'_, tree::Rule>, name: String, place: Place) -> Option<TypedRule> {
         let rule = placed.node;
-        let tasks: Vec<Option<(usize, TaskDef)>> =
+        let tasks: Vec<Option<(usize, Rc<TaskDef>)>> =
             rule.calls.iter().map(|call| self.task(placed, call)).collect();
         let event_at = self.event_of(placed, &rule.event)?;
-        let event = self.program.events.get(event_at)?.clone();
+        let event = self.waited_for(event_at)?;
         let root = if matches!(rule.event, Waits::Topic(_)) { Root::Raw } else { Root::Event(&event) };
         let mut view = View::new(placed.file, root);
         let condition = rule.condition.as_ref().map(|c| self.condition(&mut view, c));
         if let Some(condition) = &rule.condition {
             view.assume(condition, &self.lets);
         }
-        let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| task).collect();
+        let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| &**task).collect();
         let axes: Vec<Option<Axis>> =
             rule.axes.iter().map(|axis| self.axis(&mut view, axis, rule, &defs)).collect();
         let axes: Vec<Axis> = axes.into_iter().collect::<Option<_>>()?;
@@ -118,7 +119,16 @@ impl Checker<'_, '_> {
         }
     }
 
-    pub(super) fn task<T>(&mut self, placed: &Placed<'_, T>, call: &Call) -> Option<(usize, TaskDef)> {
+    fn waited_for(&mut self, at: usize) -> Option<Rc<TypedEvent>> {
+        if let Some(known) = self.waited_for.get(&at) {
+            return Some(Rc::clone(known));
+        }
+        let event = Rc::new(self.program.events.get(at)?.clone());
+        self.waited_for.insert(at, Rc::clone(&event));
+        Some(event)
+    }
+
+    pub(super) fn task<T>(&mut self, placed: &Placed<'_, T>, call: &Call) -> Option<(usize, Rc<TaskDef>)> {
         let name = &call.task.text;
         if name.contains('.') {
             let message = format!("`{name}` is a value of a message, a task's name is static");
@@ -127,7 +137,12 @@ impl Checker<'_, '_> {
             return None;
         }
         if let Some(at) = self.program.tasks.iter().position(|t| t.name == *name) {
-            return self.program.tasks.get(at).map(|t| (at, t.clone()));
+            if let Some(known) = self.run.get(&at) {
+                return Some((at, Rc::clone(known)));
+            }
+            let task = Rc::new(self.program.tasks.get(at)?.clone());
+            self.run.insert(at, Rc::clone(&task));
+            return Some((at, task));
         }
         if !self.names.tasks.contains_key(name) {
             let diagnostic = Diagnostic::new(

@@ -158,6 +158,6 @@ impl Checker<'_, '_> {
             let value = self.literal_of(typed, ty)?;
             arguments.push((name.text.clone(), taskbot_graph::literal_text(&value)));
         }
-        Some((task.name, arguments))
+        Some((task.name.clone(), arguments))
     }
 }

@@ -33,6 +33,7 @@ mod unused_import;
 mod unused_let;
 mod vacuous_quantifier;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use taskbot_grammar as tree;
@@ -44,6 +45,7 @@ use crate::lower::Parts;
 use crate::typed::TypedEvent;
 use crate::{Compiled, Origin};
 use comparisons::{Comparison, Site};
+use same_run::Pair;
 
 /// A lint.
 pub(crate) struct Lint {
@@ -103,13 +105,16 @@ pub(crate) struct Context<'c> {
     pub(crate) sites: Vec<Site<'c>>,
     /// Where their conditions compare something with literals.
     pub(crate) comparisons: Vec<Comparison<'c>>,
+    /// Rules that ask for a same run, once a lint has asked.
+    pairs: OnceCell<Vec<Pair>>,
 }
 
 impl<'c> Context<'c> {
     fn new(compiled: &'c Compiled, graph: &'c Graph, domains: &'c Domains) -> Self {
         let sites = comparisons::sites(compiled);
         let comparisons = comparisons::find(compiled, &sites);
-        Self { compiled, graph, analysis: Analysis::new(graph), domains, sites, comparisons }
+        let (analysis, pairs) = (Analysis::new(graph), OnceCell::new());
+        Self { compiled, graph, analysis, domains, sites, comparisons, pairs }
     }
 
     /// The user's own rules, with their places in the graph and the parts of their conditions.
@@ -120,6 +125,11 @@ impl<'c> Context<'c> {
         })
     }
 
+    /// The rules that ask for a same run.
+    pub(crate) fn pairs(&self) -> &[Pair] {
+        self.pairs.get_or_init(|| same_run::pairs(self))
+    }
+
     /// Where a rule stands, without its condition and what follows: its event.
     pub(crate) fn rule_place(&self, at: usize) -> Option<Place> {
         self.graph.sources.rules.get(at).map(|source| source.place)
@@ -128,7 +138,7 @@ impl<'c> Context<'c> {
     /// The trees of one's own files.
     pub(crate) fn own_trees(&self) -> impl Iterator<Item = (u32, &'c tree::File)> {
         let files = self.compiled.trees.iter().zip(&self.compiled.origins).zip(0..);
-        files.filter(|((_, origin), _)| **origin == Origin::Own).map(|((tree, _), file)| (file, tree))
+        files.filter(|((_, origin), _)| **origin == Origin::Own).map(|((tree, _), file)| (file, &**tree))
     }
 
     /// Declared events: without those that stand for raw topics.

@@ -1,9 +1,9 @@
 //! TB0605: two rules that ask for the same run on some messages, neither of them needless. They are one run with two reasons; most
 //! often one condition with `or` was meant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use taskbot_graph::{ArgumentSource, Clauses, Expr, ExprId, Rule, Value};
+use taskbot_graph::{ArgumentSource, Clauses, CompareOp, Expr, ExprId, Rule};
 
 use super::{Context, Lint};
 use crate::analysis::{Enums, Wanted};
@@ -11,8 +11,10 @@ use crate::diagnostic::{Diagnostic, TB0605};
 
 pub(super) static LINT: Lint = Lint { code: &TB0605, check };
 
-/// Pairs of rules that are compared in one program; beyond that the rest is not looked at.
+/// Pairs of rules whose conditions are compared in one program; beyond that the rest is not.
 const PAIRS: usize = 20_000;
+/// Pairs of rules that are looked at for whether they are to be compared.
+const LOOKS: usize = 1_000_000;
 
 /// How two conditions stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +30,14 @@ pub(super) enum Verdict {
 }
 
 /// Two rules that ask for a same run, by their places in the graph, the earlier one first.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     pub(super) a: usize,
     pub(super) b: usize,
     pub(super) verdict: Verdict,
 }
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    for pair in pairs(context).into_iter().filter(|pair| pair.verdict == Verdict::Overlap) {
+    for pair in context.pairs().iter().filter(|pair| pair.verdict == Verdict::Overlap) {
         let (Some(a), Some(b)) = (context.graph.rules.get(pair.a), context.graph.rules.get(pair.b)) else {
             continue;
         };
@@ -63,22 +65,12 @@ pub(super) fn pairs(context: &Context<'_>) -> Vec<Pair> {
             groups.entry(key).or_default().push(at);
         }
     }
-    let mut out = Vec::new();
-    let mut left = PAIRS;
+    let mut near = Near { looks: LOOKS, found: BTreeSet::new() };
     for rules in groups.values().filter(|rules| rules.len() > 1) {
-        for (a, b) in candidates(context, rules) {
-            if left == 0 {
-                return out;
-            }
-            left = left.saturating_sub(1);
-            if !out.iter().any(|p: &Pair| p.a == a && p.b == b)
-                && let Some(verdict) = verdict(context, a, b)
-            {
-                out.push(Pair { a, b, verdict });
-            }
-        }
+        near.group(context, rules);
     }
-    out
+    let pairs = near.found.into_iter().take(PAIRS);
+    pairs.filter_map(|(a, b)| Some(Pair { a, b, verdict: verdict(context, a, b)? })).collect()
 }
 
 /// What two rules must share for their runs to be the same: arguments, axes and what is left out of them.
@@ -86,54 +78,134 @@ fn shape(rule: &Rule, arguments: &[ArgumentSource]) -> String {
     format!("{arguments:?} {:?} {:?}", rule.axes, rule.except)
 }
 
-/// The pairs of a group that may overlap. Rules that each name the values of one place (`package.name in [...]`) are only paired where
-/// they share one, so that a thousand rules about a thousand packages stay a thousand.
-fn candidates(context: &Context<'_>, rules: &[usize]) -> Vec<(usize, usize)> {
-    let mut by_value: HashMap<(ExprId, String), Vec<usize>> = HashMap::new();
-    let mut free: Vec<usize> = Vec::new();
-    for at in rules {
-        let sets = context.graph.rules.get(*at).and_then(|r| r.condition).map(|c| finite(context, c));
-        match sets.and_then(|sets| sets.into_iter().min_by_key(|(of, _)| *of)) {
-            Some((of, values)) => {
-                values.iter().for_each(|v| by_value.entry((of, v.text())).or_default().push(*at));
-            }
-            None => free.push(*at),
-        }
-    }
-    let mut out = Vec::new();
-    let mut both = |a: &usize, b: &usize| {
-        if a != b {
-            out.push((*a.min(b), *a.max(b)));
-        }
-    };
-    for (at, a) in free.iter().enumerate().take(PAIRS) {
-        rules.iter().filter(|b| !free.contains(b)).take(PAIRS).for_each(|b| both(a, b));
-        free.iter().skip(at.saturating_add(1)).take(PAIRS).for_each(|b| both(a, b));
-    }
-    for sharing in by_value.values() {
-        for (at, a) in sharing.iter().enumerate() {
-            sharing.iter().skip(at.saturating_add(1)).take(PAIRS).for_each(|b| both(a, b));
-        }
-    }
-    out.sort_unstable();
-    out.dedup();
-    out
+/// The texts that a condition leaves to a place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Texts {
+    /// This one.
+    One(String),
+    /// Those that begin so.
+    From(String),
 }
 
-/// Places that a condition restricts to listed values.
-fn finite<'c>(context: &Context<'c>, condition: ExprId) -> Vec<(ExprId, Vec<&'c Value>)> {
-    let graph = context.graph;
-    match graph.exprs.get(condition as usize) {
-        Some(Expr::And(parts)) => parts.iter().flat_map(|part| finite(context, *part)).collect(),
-        Some(Expr::In(of, values)) => vec![(*of, values.iter().collect())],
-        Some(Expr::Compare(taskbot_graph::CompareOp::Equal, of, constant)) => {
-            match graph.exprs.get(*constant as usize) {
-                Some(Expr::Const(value)) => vec![(*of, vec![value])],
-                _ => Vec::new(),
+impl Texts {
+    fn beginning(&self) -> &str {
+        match self {
+            Self::One(text) | Self::From(text) => text,
+        }
+    }
+
+    /// Whether a text that begins no earlier in the alphabet may be both.
+    fn may_be(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::One(text), Self::One(other)) => text == other,
+            (Self::One(text), Self::From(start)) => text == start,
+            (Self::From(start), later) => later.beginning().starts_with(start.as_str()),
+        }
+    }
+}
+
+/// The places that a condition restricts, each with texts of which it leaves one.
+type Limits = BTreeMap<ExprId, Vec<Texts>>;
+
+/// Rules whose conditions may overlap.
+struct Near {
+    /// Pairs that may still be looked at.
+    looks: usize,
+    /// Earlier rule first.
+    found: BTreeSet<(usize, usize)>,
+}
+
+impl Near {
+    /// Adds the pairs of a group. Rules that restrict the place which tells most of the group apart (`package.name in [...]`) are
+    /// only paired where one text may be meant by both, so that a thousand rules about a thousand packages stay a thousand.
+    fn group(&mut self, context: &Context<'_>, rules: &[usize]) {
+        let limits = rules.iter().map(|at| {
+            let condition = context.graph.rules.get(*at).and_then(|rule| rule.condition);
+            (*at, condition.map_or_else(Limits::new, |condition| limits(context, condition)))
+        });
+        let limits: Vec<(usize, Limits)> = limits.collect();
+        let mut texts: BTreeMap<ExprId, BTreeSet<&Texts>> = BTreeMap::new();
+        for (of, left) in limits.iter().flat_map(|(_, limits)| limits) {
+            texts.entry(*of).or_default().extend(left);
+        }
+        let place = texts.iter().max_by_key(|(_, texts)| texts.len()).map_or(ExprId::MAX, |(of, _)| *of);
+        let (told, other): (Vec<_>, Vec<_>) = limits.iter().partition(|(_, l)| l.contains_key(&place));
+
+        let mut sorted: Vec<(&str, &Texts, usize)> = Vec::new();
+        for (at, limits) in &told {
+            sorted.extend(limits.get(&place).into_iter().flatten().map(|t| (t.beginning(), t, *at)));
+        }
+        sorted.sort_unstable();
+        for (from, (_, texts, a)) in sorted.iter().enumerate() {
+            let behind = sorted.iter().skip(from.saturating_add(1));
+            for (_, _, b) in behind.take_while(|(_, later, _)| texts.may_be(later)) {
+                if self.look(*a, *b, a != b) == Budget::Spent {
+                    return;
+                }
             }
         }
-        _ => Vec::new(),
+        for (from, (a, one)) in other.iter().enumerate() {
+            for (b, two) in told.iter().chain(other.iter().skip(from.saturating_add(1))) {
+                // Rules that list values of different places speak of different things.
+                let strangers = lists(one) && lists(two) && !one.keys().any(|of| two.contains_key(of));
+                if self.look(*a, *b, !strangers) == Budget::Spent {
+                    return;
+                }
+            }
+        }
     }
+
+    fn look(&mut self, a: usize, b: usize, near: bool) -> Budget {
+        if self.looks == 0 || self.found.len() >= PAIRS {
+            return Budget::Spent;
+        }
+        self.looks = self.looks.saturating_sub(1);
+        if near {
+            self.found.insert((a.min(b), a.max(b)));
+        }
+        Budget::Left
+    }
+}
+
+/// Whether more may be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Budget {
+    Left,
+    Spent,
+}
+
+/// Whether some place may only be one of listed values.
+fn lists(limits: &Limits) -> bool {
+    limits.values().any(|texts| texts.iter().all(|text| matches!(text, Texts::One(_))))
+}
+
+/// What a condition restricts to listed values, or to a pattern with a beginning.
+fn limits(context: &Context<'_>, condition: ExprId) -> Limits {
+    let exprs = &context.graph.exprs;
+    let mut out = Limits::new();
+    match exprs.get(condition as usize) {
+        Some(Expr::And(parts)) => {
+            for (of, texts) in parts.iter().flat_map(|part| limits(context, *part)) {
+                out.entry(of).or_default().extend(texts);
+            }
+        }
+        Some(Expr::In(of, values)) => {
+            out.insert(*of, values.iter().map(|v| Texts::One(v.text())).collect());
+        }
+        Some(Expr::Compare(CompareOp::Equal, of, constant)) => {
+            if let Some(Expr::Const(value)) = exprs.get(*constant as usize) {
+                out.insert(*of, vec![Texts::One(value.text())]);
+            }
+        }
+        Some(Expr::Like(of, glob)) => {
+            let beginning: String = glob.chars().take_while(|c| !"*?[".contains(*c)).collect();
+            if !beginning.is_empty() {
+                out.insert(*of, vec![Texts::From(beginning)]);
+            }
+        }
+        _ => {}
+    }
+    out
 }
 
 fn verdict(context: &Context<'_>, a: usize, b: usize) -> Option<Verdict> {
@@ -171,6 +243,8 @@ mod tests {
     fn rules_that_overlap_are_found() {
         assert_eq!(two("package.name like \"a*\"", "package.name like \"*b\""), ["TB0605"]);
         assert_eq!(two("package.name in [\"a\", \"b\"]", "package.name in [\"c\", \"b\"]"), ["TB0605"]);
+        assert_eq!(two("package.name in [\"apple\", \"b\"]", "package.name like \"ap*\""), ["TB0605"]);
+        assert_eq!(two("package.name like \"ap*\"", "package.name like \"a*e\""), ["TB0605"]);
     }
 
     #[test]

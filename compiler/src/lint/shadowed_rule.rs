@@ -2,14 +2,14 @@
 
 use taskbot_graph::{Clauses, Scope};
 
-use super::same_run::{Verdict, pairs};
+use super::same_run::Verdict;
 use super::{Context, Lint};
 use crate::diagnostic::{Diagnostic, TB0604};
 
 pub(super) static LINT: Lint = Lint { code: &TB0604, check };
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    for pair in pairs(context) {
+    for pair in context.pairs() {
         let (Some(a), Some(b)) = (context.graph.rules.get(pair.a), context.graph.rules.get(pair.b)) else {
             continue;
         };

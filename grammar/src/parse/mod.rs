@@ -40,7 +40,12 @@ pub fn parse(text: &str) -> (File, Vec<SyntaxError>) {
     for item in raw {
         match ItemParser::parse(R::item, item.span.of(text)) {
             Ok(pairs) => {
-                let mut reader = Reader { text, tokens: &tokens, base: item.span.start, errors: Vec::new() };
+                let mut reader = Reader {
+                    text,
+                    tokens: within(&tokens, item.span),
+                    base: item.span.start,
+                    errors: Vec::new(),
+                };
                 if let Some(kind) = pairs.into_iter().next().and_then(|pair| reader.item(pair)) {
                     let doc = token::doc_before(text, &tokens, item.span.start);
                     file.items.push(Item { span: item.span, doc, kind });
@@ -52,6 +57,12 @@ pub fn parse(text: &str) -> (File, Vec<SyntaxError>) {
     }
     errors.sort_by_key(|e| e.span);
     (file, errors)
+}
+
+/// The tokens of a place.
+fn within(tokens: &[Token], place: Span) -> &[Token] {
+    let before = |end: u32| tokens.partition_point(|t| t.span.start < end);
+    tokens.get(before(place.start)..before(place.end)).unwrap_or_default()
 }
 
 /// What pest could not read, in the words of the language: the token found, and what could stand there.
@@ -79,6 +90,7 @@ fn reword(text: &str, tokens: &[Token], item: Span, error: pest::error::Error<R>
 /// Turns the pairs of one item into the tree. A missing child cannot be: the grammar gave it; `None` then only ends the item.
 struct Reader<'t> {
     text: &'t str,
+    /// Those of the item.
     tokens: &'t [Token],
     base: u32,
     errors: Vec<SyntaxError>,
