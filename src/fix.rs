@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -178,7 +178,11 @@ pub fn difference(changes: &[Change], paint: Paint) -> String {
         let diff = TextDiff::from_lines(&change.before, &change.after);
         let mut unified = diff.unified_diff();
         let text = unified.context_radius(3).header(&change.path, &change.path).to_string();
-        if paint.is_on() { text.lines().map(|line| coloured(line, paint)).collect() } else { text }
+        if paint.is_on() || io::stdout().is_terminal() {
+            text.lines().map(|line| coloured(line, paint)).collect()
+        } else {
+            text
+        }
     };
     changes.iter().map(one).collect()
 }

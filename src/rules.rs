@@ -3,6 +3,8 @@
 //! Comes in: paths as the user wrote them; a directory stands for the .tb files in it. Goes out: what the compiler makes of them.
 //! It changes nothing and prints nothing.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use taskbot_compiler::{Compiled, Manifest, ManifestInput, Needed, SourceText, compile, imports};
@@ -52,6 +54,7 @@ fn add_imports(sources: &mut Vec<SourceText>) {
         for path in imports(source) {
             if sources.len() < FILES_MAX
                 && !sources.iter().any(|s| s.path == path)
+                && Path::new(&path).is_file()
                 && let Ok(read) = read(Path::new(&path))
             {
                 sources.push(read);
@@ -85,11 +88,14 @@ fn add(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 /// The text of a rule file.
 pub fn read(path: &Path) -> Result<SourceText, Failure> {
     let fail = |why: String| Failure::new(format!("cannot read {}: {why}", path.display()));
-    let length = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(fail(format!("it has {length} bytes, more than {FILE_BYTES_MAX}; split it")));
+    // A pipe or device has no length, and may have no end.
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| fail(e.to_string()))?;
+    let most = FILE_BYTES_MAX.saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(|e| fail(e.to_string()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(fail(format!("it has more than {FILE_BYTES_MAX} bytes; split it")));
     }
-    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|e| fail(format!("it is not UTF-8 text: {e}")))?;
     let text = text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text);
     Ok(SourceText { path: path.display().to_string(), text })

@@ -22,9 +22,10 @@ pub fn imports(source: &SourceText) -> Vec<String> {
     used.collect()
 }
 
-/// A path beside a file, without `.` and with `..` resolved; none if it is absolute or empty.
+/// A path beside a file, without `.` and with `..` resolved; none if it is absolute or names no rule file.
 pub(crate) fn beside(file: &str, path: &str) -> Option<String> {
-    if path.is_empty() || path.starts_with('/') || path.contains('\0') {
+    // Only rules are read: a diagnostic quotes what it is about.
+    if !path.ends_with(".tb") || path.starts_with('/') || path.contains('\0') {
         return None;
     }
     let mut parts: Vec<&str> = file.split('/').collect();
@@ -55,7 +56,7 @@ pub(crate) fn check(names: &Names<'_>, files: &[SourceFile], diagnostics: &mut V
                     Some(path) => {
                         format!("there is no readable file {path}; the path is taken from beside this file")
                     }
-                    None => "write a path relative to this file".to_owned(),
+                    None => "write the path of a .tb file, relative to this one".to_owned(),
                 };
                 let message = format!("cannot use {:?}", import.node.text);
                 diagnostics.push(Diagnostic::new(&TB0215, place, message, "no such file").help(help));
@@ -119,6 +120,7 @@ mod tests {
             ("/etc/taskbot/rules.tb", "sub/b.tb", Some("/etc/taskbot/sub/b.tb")),
             ("rules.tb", "/b.tb", None),
             ("rules.tb", "", None),
+            ("rules.tb", "../passwd", None),
         ];
         for (file, path, expected) in cases {
             assert_eq!(beside(file, path).as_deref(), expected, "{file} {path}");

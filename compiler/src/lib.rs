@@ -8,6 +8,7 @@
 mod analysis;
 mod check;
 mod diagnostic;
+mod hints;
 mod imports;
 mod lint;
 mod lower;
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use taskbot_grammar as tree;
-use taskbot_graph::{Graph, SourceFile};
+use taskbot_graph::{Graph, Place, SourceFile};
 
 pub use analysis::{Witness, witness};
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Level, Safety, Severity, Suggestion, closest};
@@ -130,10 +131,14 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     files.extend(own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.clone() }));
 
     let mut diagnostics = Vec::new();
+    let mut declared = BTreeSet::new();
     let mut trees: Vec<Arc<tree::File>> = Vec::with_capacity(files.len());
     let mut parsed = standard_trees().iter().cloned();
     for (file, at) in files.iter().zip(0..) {
         let (tree, errors) = parsed.next().unwrap_or_else(|| parsed_of(&file.text));
+        if !errors.is_empty() {
+            declared.extend(tree::declared(&file.text));
+        }
         diagnostics.extend(errors.into_iter().map(|e| syntax::diagnostic(at, &file.text, e)));
         trees.push(tree);
     }
@@ -144,6 +149,10 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     let names = names::collect(placed, &mut diagnostics);
     imports::check(&names, &files, &mut diagnostics);
     let (program, used_lets) = check::check(&names, manifests, &mut diagnostics);
+    // What a declaration with a syntax error declares is not told to be unknown as well.
+    let unknown = ["TB0201", "TB0202", "TB0204", "TB0206"];
+    diagnostics
+        .retain(|d| !unknown.contains(&d.code.id) || !declared.contains(text_at(&files, d.primary.place)));
     // A let is looked into wherever it is used, and told of once.
     diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
     diagnostics.dedup_by(|a, b| a.code.id == b.code.id && a.primary == b.primary && a.message == b.message);
@@ -160,6 +169,11 @@ pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
     let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
     let origins = (0..files.len()).map(origin).collect();
     Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets, parts }
+}
+
+fn text_at(files: &[SourceFile], place: Place) -> &str {
+    let text = files.get(place.file as usize).map_or("", |file| file.text.as_str());
+    text.get(place.start as usize..place.end as usize).unwrap_or_default()
 }
 
 /// Everything that is found in a program: what is wrong, lints, and what is wrong with suppressions, by place. What is off or

@@ -6,6 +6,7 @@ use taskbot_grammar::{Span, SyntaxError, SyntaxErrorKind};
 use taskbot_graph::Place;
 
 use crate::diagnostic::*;
+use crate::hints::{self, Hint};
 
 /// The diagnostic of a syntax error.
 pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnostic {
@@ -21,7 +22,8 @@ pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnosti
                 format!("{shown:?} begins nothing in the language"),
                 "cannot be read",
             )
-            .help("text stands in quotes, comments begin with `#`")
+            .hinted(place, hints::unreadable(here))
+            .or_help("text stands in quotes, comments begin with `#`")
         }
         SyntaxErrorKind::OpenString => {
             Diagnostic::new(&TB0102, place, "this string does not end on its line", "begins here")
@@ -56,8 +58,15 @@ pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnosti
                 items.iter().map(|i| format!("`{i}`")).collect::<Vec<_>>().join(", ")
             ))
             .did_you_mean(&word, items)
+            .hinted(place, hints::no_item(&word))
         }
         SyntaxErrorKind::Unexpected { found, expected } => {
+            let hint = hints::Unexpected {
+                found: &found,
+                expected: &expected,
+                before: text.get(..error.span.start as usize).unwrap_or_default().trim_end(),
+            }
+            .hint();
             let found =
                 if found.is_empty() { "the item ends".to_owned() } else { format!("`{found}` stands") };
             let wanted = match expected.as_slice() {
@@ -66,6 +75,7 @@ pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnosti
                 [all @ .., last] => format!("{} or {last}", all.join(", ")),
             };
             Diagnostic::new(&TB0108, place, format!("{found} where {wanted} was expected"), "unexpected")
+                .hinted(place, hint)
         }
         SyntaxErrorKind::NumberTooLarge => {
             Diagnostic::new(&TB0109, place, "this number is too large", "beyond 64 bits")
@@ -78,5 +88,23 @@ pub(crate) fn diagnostic(file: u32, text: &str, error: SyntaxError) -> Diagnosti
             Diagnostic::new(&TB0111, place, "this item is too large to read", "the whole item")
                 .help("split it into several rules")
         }
+    }
+}
+
+impl Diagnostic {
+    /// With what to do, where that is known.
+    fn hinted(self, place: Place, hint: Option<Hint>) -> Self {
+        match hint {
+            Some(Hint { help, instead: Some(instead) }) => {
+                self.help(help).suggest(place, instead, Safety::Unsafe)
+            }
+            Some(Hint { help, instead: None }) => self.help(help),
+            None => self,
+        }
+    }
+
+    /// With this help, unless there is a better one.
+    fn or_help(self, help: impl Into<String>) -> Self {
+        if self.help.is_some() { self } else { self.help(help) }
     }
 }

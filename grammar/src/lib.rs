@@ -16,5 +16,5 @@ mod words;
 
 pub use format::{format, words};
 pub use parse::parse;
-pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, tokens};
+pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, declared, tokens};
 pub use tree::*;

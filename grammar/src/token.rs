@@ -119,6 +119,20 @@ pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
     (out, errors)
 }
 
+/// The names that declarations give to something, also those of declarations that cannot be read further on.
+pub fn declared(text: &str) -> Vec<String> {
+    let words: Vec<Token> = tokens(text).into_iter().filter(|t| !t.kind.is_trivia()).collect();
+    let name = |group: &[Token]| {
+        let (first, rest) = group.split_first()?;
+        let declares = ["enum", "event", "let", "record", "task"].contains(&first.span.of(text));
+        let parts = rest.iter().enumerate().take_while(|(at, token)| {
+            if at % 2 == 0 { token.kind == TokenKind::Word } else { token.span.of(text) == "." }
+        });
+        declares.then(|| parts.map(|(_, token)| token.span.of(text)).collect())
+    };
+    group(text, &words).into_iter().filter_map(name).collect()
+}
+
 /// Runs of tokens that each begin an item. An item keyword begins one outside of brackets, except as a name (after a dot, before
 /// a colon, after a declaration keyword) and except the `on` of `rule NAME on`. Inside of brackets one that stands at the
 /// start of a line and looks like an item begins one too: the bracket before it was never closed.

@@ -16,9 +16,12 @@ use crate::render::{clamp, spot};
 /// The text with each control or bidirectional character replaced by one of the same length in bytes.
 pub fn harmless(text: &str) -> String {
     let bidi = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .map(|c| match c {
+    let mut chars = text.chars().peekable();
+    std::iter::from_fn(|| chars.next().map(|c| (c, chars.peek().copied())))
+        .map(|(c, next)| match c {
             '\n' | '\t' => c.to_string(),
+            // A line of another system ends so.
+            '\r' if next == Some('\n') => " ".into(),
             c if c.is_control() || bidi(c) => {
                 if c.len_utf8() == 3 {
                     "\u{fffd}".into()
@@ -38,7 +41,7 @@ const QUOTED_BYTES: usize = 2_000;
 
 /// Diagnostics with their source, at most a hundred of them.
 pub fn lines(files: &[SourceFile], diagnostics: &[Diagnostic], paint: Paint) -> Vec<String> {
-    let mut cache = ariadne::sources(files.iter().map(|f| (f.path.clone(), harmless(&f.text))));
+    let mut cache = ariadne::sources(files.iter().map(|f| (shown(&f.path), harmless(&f.text))));
     let mut lines = Vec::new();
     for diagnostic in diagnostics.iter().take(SHOWN) {
         let place = diagnostic.primary.place;
@@ -85,7 +88,7 @@ fn report(
         let file = files.get(place.file as usize);
         let text = file.map_or("", |f| f.text.as_str());
         let (start, end) = (clamp(text, place.start), clamp(text, place.end));
-        (file.map_or(String::new(), |f| f.path.clone()), start..end.max(start))
+        (file.map_or(String::new(), |f| shown(&f.path)), start..end.max(start))
     };
     let label = |place: Place, text: &str, colour| {
         Label::new(named(place)).with_message(shown(text)).with_color(colour)
@@ -109,6 +112,20 @@ fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_line_is_not_shown() {
+        assert_eq!(harmless("a\r\nb\rc"), "a \nb?c");
+    }
+
+    #[test]
+    fn a_file_may_be_called_anything() {
+        let path = "na\u{1b}[31mme\u{202e}.tb".to_owned();
+        let text = "on a.b run c".to_owned();
+        let compiled = taskbot_compiler::compile(&[taskbot_compiler::SourceText { path, text }], &[]);
+        let lines = lines(&compiled.files, &compiled.diagnostics, Paint::plain());
+        assert!(!lines.is_empty() && !lines.iter().any(|l| l.contains(['\u{1b}', '\u{202e}'])), "{lines:?}");
+    }
 
     #[test]
     fn harmless_text_keeps_its_length() {

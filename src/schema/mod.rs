@@ -87,9 +87,11 @@ impl Infer {
             check::print_findings(&known, Paint::of(&io::stderr())).into_iter().for_each(output::remark);
             return Ok(ExitCode::from(FINDINGS));
         }
-        let topics = self.read(&known, Archive::open(&self.messages, &config)?)?;
+        let (topics, messages) = self.read(&known, Archive::open(&self.messages, &config)?)?;
         if topics.is_empty() {
-            return Err(Failure::new(if self.topic.is_empty() {
+            return Err(Failure::new(if messages == 0 {
+                "there is no message from which to infer anything".to_owned()
+            } else if self.topic.is_empty() {
                 "every topic of these messages is covered by an event; name one with --topic to see it anew"
                     .to_owned()
             } else {
@@ -114,11 +116,11 @@ impl Infer {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Counts what stands where, topic by topic.
-    fn read(&self, known: &Compiled, archive: Archive) -> Result<BTreeMap<String, Topic>, Failure> {
+    /// Counts what stands where, topic by topic, and all messages.
+    fn read(&self, known: &Compiled, archive: Archive) -> Result<(BTreeMap<String, Topic>, usize), Failure> {
         let mut topics: BTreeMap<String, Topic> = BTreeMap::new();
         let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
-        let mut unreadable: usize = 0;
+        let (mut unreadable, mut messages) = (0_usize, 0_usize);
         for line in archive {
             let (topic, message) = match line?.1 {
                 Heard::Message { topic, message } => (topic, message),
@@ -128,6 +130,7 @@ impl Infer {
                     continue;
                 }
             };
+            messages = messages.saturating_add(1);
             if !*wanted.entry(topic.clone()).or_insert_with(|| self.is_wanted(known, &topic)) {
                 continue;
             }
@@ -143,7 +146,7 @@ impl Infer {
         if unreadable > 0 {
             output::remark(format!("{} passed over: no message", count(unreadable, "line")));
         }
-        Ok(topics)
+        Ok((topics, messages))
     }
 
     fn is_wanted(&self, known: &Compiled, topic: &str) -> bool {

@@ -189,7 +189,10 @@ impl Record {
             lines.push(format!("  # waiting for these facts, and not among what follows: {rules}"));
         }
         expectations(graph, event, &judgement, &mut lines);
-        Ok(Written { text: format!("{}\n", lines.join("\n")), open_facts })
+        let text = format!("{}\n", lines.join("\n"));
+        // With places to fill in it cannot be read yet.
+        let text = taskbot_grammar::format(&text).unwrap_or(text);
+        Ok(Written { text, open_facts })
     }
 
     /// What the test is called: as told, else after the event and what came of it, a name that no other test has.

@@ -192,6 +192,9 @@ impl Checker<'_, '_> {
                         continue;
                     };
                     self.repository_url(placed.place(url.span), &url.text);
+                    if let Some(at) = at {
+                        self.git_reference(placed.place(at.span), &at.text);
+                    }
                     (url.text.clone(), at.map(|n| n.text.clone()))
                 }
                 (None, Origin::Standard) => (format!("standard:{name}"), None),
@@ -237,6 +240,20 @@ impl Checker<'_, '_> {
             self.report(&TB0408, place, format!("{url:?} is no repository that can be cloned"), "here")
                 .help =
                 Some("write https://..., file:///... or an absolute path; ssh is not supported".into());
+        }
+    }
+
+    /// A branch, tag or commit, and nothing that git would read as something else.
+    fn git_reference(&mut self, place: Place, reference: &str) {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+        if reference.is_empty()
+            || reference.starts_with('-')
+            || reference.contains("..")
+            || reference.contains(odd)
+        {
+            let message = format!("{reference:?} is no branch, tag or commit");
+            self.report(&TB0408, place, message, "here").help =
+                Some("write a name as git has it, best a full commit".into());
         }
     }
 

@@ -7,7 +7,7 @@ use taskbot_grammar::{self as tree, Expr, ExprKind, Name, Optional, TypeKind, Va
 use taskbot_graph::{Path, Place, Presence, Root as PathRoot, Scope, Type};
 
 use super::Checker;
-use super::view::{Root, View};
+use super::view::{RAW_BODY, Root, View};
 
 use super::shape::{Member, Shape};
 use crate::diagnostic::{
@@ -197,8 +197,12 @@ impl Checker<'_, '_> {
                 Some("give the subject another name".into());
             return None;
         }
+        let steps = match names.split_first() {
+            Some((first, rest)) if first.text == RAW_BODY && body.member(RAW_BODY).is_none() => rest,
+            _ => names.as_slice(),
+        };
         let mut at = body;
-        for step in names {
+        for step in steps {
             let below = if let Shape::Object(_) = at { at.member(&step.text) } else { None };
             let Some((shape, Presence::Required, _)) = below else {
                 let message = match below {
@@ -226,7 +230,7 @@ impl Checker<'_, '_> {
                 return None;
             }
         };
-        Some((name.text.clone(), names.iter().map(|n| n.text.clone()).collect(), element))
+        Some((name.text.clone(), steps.iter().map(|n| n.text.clone()).collect(), element))
     }
 
     fn definitions(

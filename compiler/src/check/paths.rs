@@ -9,7 +9,7 @@ use taskbot_graph::{Part, Path, Place, Presence, Root as PathRoot, Type};
 use super::Checker;
 use super::shape::{Shape, Through};
 use super::view::{RAW_BODY, Root, View, path_key};
-use crate::diagnostic::{Diagnostic, TB0203, TB0206, TB0211, TB0301, TB0310};
+use crate::diagnostic::{Diagnostic, Safety, TB0203, TB0206, TB0211, TB0301, TB0310, closest};
 use crate::typed::{TypedExpr, TypedKind};
 
 impl Checker<'_, '_> {
@@ -55,6 +55,7 @@ impl Checker<'_, '_> {
                     let presence = declared.presence;
                     TypedExpr { kind, ty: declared.ty.clone(), presence, place: view.place(first.span) }
                 }
+                None if rest.is_empty() => return self.unknown_word(view, first, &event.name, expected),
                 None => return self.unknown_name(view, first, Some(&event.name)),
             },
             Root::Value(ty) => {
@@ -90,6 +91,35 @@ impl Checker<'_, '_> {
         let diagnostic = Diagnostic::new(&TB0206, view.place(name.span), message, "unknown name")
             .did_you_mean(&name.text, view.names());
         self.push(diagnostic);
+        None
+    }
+
+    /// A word alone that names nothing: text without its quotes, or a name.
+    fn unknown_word(
+        &mut self,
+        view: &View<'_>,
+        name: &Name,
+        event: &str,
+        expected: Option<&Type>,
+    ) -> Option<TypedExpr> {
+        let (word, place) = (&name.text, view.place(name.span));
+        let message = format!("`{word}` is no value of event `{event}`");
+        let diagnostic = Diagnostic::new(&TB0206, place, message, "unknown name");
+        let lower = ["true", "false"].into_iter().find(|known| word.eq_ignore_ascii_case(known));
+        self.push(match expected {
+            _ if lower.is_some() => diagnostic.did_you_mean(word, lower),
+            Some(Type::String | Type::Nvr | Type::Evr | Type::Time)
+                if closest(word, &view.names()).is_none() =>
+            {
+                let quoted = format!("{word:?}");
+                diagnostic.help(format!("text stands in quotes: `{quoted}`")).suggest(
+                    place,
+                    quoted,
+                    Safety::Unsafe,
+                )
+            }
+            _ => diagnostic.did_you_mean(word, view.names()),
+        });
         None
     }
 
@@ -141,6 +171,8 @@ impl Checker<'_, '_> {
         let first = names.first()?;
         let (root, mut shape, skip) = match subject {
             Some((name, element)) if name == first.text => (PathRoot::Subject, element, 1),
+            // So a member whose name is reserved can be read: `body.run`.
+            _ if first.text == RAW_BODY && body.member(RAW_BODY).is_none() => (PathRoot::Body, body, 1),
             _ => (PathRoot::Body, body, 0),
         };
         let (mut steps, mut lists, mut presence) = (Vec::new(), Vec::new(), Presence::Required);

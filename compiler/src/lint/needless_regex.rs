@@ -1,7 +1,7 @@
 //! TB0612: a regular expression that says no more than `==`, `in` or `like`.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
-use taskbot_graph::Type;
+use taskbot_graph::{Place, Type};
 
 use super::comparisons::{Comparison, Literal, Relation};
 use super::digits::is_anything;
@@ -17,10 +17,16 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for comparison in context.comparisons.iter().filter(|c| c.relation == Relation::Regex) {
         for literal in &comparison.literals {
             let Some(same) = same(context, comparison, literal.text) else { continue };
+            let place = operator(context, comparison, *literal);
+            let negated = place.and_then(|place| negation(context, place));
             let message = format!("this regular expression is `{same}`");
+            let (place, same) = match (negated, same.strip_prefix("==")) {
+                (Some(from_not), Some(text)) => (Some(from_not), format!("!={text}")),
+                _ => (place, same),
+            };
             let diagnostic = Diagnostic::new(&TB0612, literal.place, message, "no pattern")
                 .help(format!("write `{same}`"));
-            found.push(match operator(context, comparison, *literal) {
+            found.push(match place {
                 Some(place) => diagnostic.suggest(place, same, Safety::Safe),
                 None => diagnostic,
             });
@@ -28,13 +34,17 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn operator(
-    context: &Context<'_>,
-    comparison: &Comparison<'_>,
-    literal: Literal<'_>,
-) -> Option<taskbot_graph::Place> {
+fn operator(context: &Context<'_>, comparison: &Comparison<'_>, literal: Literal<'_>) -> Option<Place> {
     let file = context.compiled.files.get(comparison.place.file as usize)?;
     comparison.operator(&file.text, "matches", literal)
+}
+
+/// From the `not` on that stands before an operator; there is no `not ==`.
+fn negation(context: &Context<'_>, operator: Place) -> Option<Place> {
+    let file = context.compiled.files.get(operator.file as usize)?;
+    let before = file.text.get(..operator.start as usize)?.trim_end().strip_suffix("not")?;
+    let start = u32::try_from(before.len()).ok()?;
+    before.ends_with(char::is_whitespace).then_some(Place { start, ..operator })
 }
 
 /// What holds for exactly the same texts, if that is simpler.
@@ -157,6 +167,15 @@ mod tests {
 
     fn rule(condition: &str) -> String {
         format!("on koji.build.completed where package.name {condition} run rpmlint")
+    }
+
+    #[test]
+    fn not_before_an_operator_is_not_mended_into_nonsense() {
+        let rule =
+            |relation: &str| format!("on koji.build.completed where package.name not {relation} run rpmlint");
+        assert_eq!(mended(&rule("matches r\"^(a|b)$\"")), rule("in [\"a\", \"b\"]"));
+        let equal = "on koji.build.completed where package.name != \"a\" run rpmlint";
+        assert_eq!(mended(&rule("matches r\"^a$\"")), equal);
     }
 
     #[test]

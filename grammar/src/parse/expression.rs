@@ -83,7 +83,11 @@ impl Reader<'_> {
             return Some(Expr { span, kind: ExprKind::Has(Box::new(operand)) });
         }
         let left = self.expr(first)?;
-        let Some(tail) = inner.next() else { return Some(left) };
+        let Some(mut tail) = inner.next() else { return Some(left) };
+        let is_negated = tail.as_rule() == R::negated;
+        if is_negated {
+            tail = significant(tail).next()?;
+        }
         let left = Box::new(left);
         let relation = tail.as_rule();
         let missing_null = tail.clone().into_inner().any(|p| p.as_rule() == R::kw_null);
@@ -105,7 +109,8 @@ impl Reader<'_> {
             R::matches => ExprKind::Matches(left, self.pattern(&parts.next()?)),
             _ => ExprKind::Is(left, if missing_null { Missing::Null } else { Missing::Absent }),
         };
-        Some(Expr { span, kind })
+        let compared = Expr { span, kind };
+        Some(if is_negated { Expr { span, kind: ExprKind::Not(Box::new(compared)) } } else { compared })
     }
 
     fn quantified(&mut self, span: Span, pair: Pair<'_, R>) -> Option<Expr> {
@@ -136,7 +141,7 @@ impl Reader<'_> {
     pub(super) fn int(&mut self, pair: &Pair<'_, R>) -> i64 {
         pair.as_str().parse().unwrap_or_else(|_| {
             self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::NumberTooLarge });
-            0
+            super::IN_ITS_PLACE.into()
         })
     }
 

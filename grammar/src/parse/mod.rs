@@ -30,6 +30,8 @@ use pest_grammar::{ItemParser, Rule as R};
 
 /// Steps that pest may take for one item: the largest real ones take some thousands, a list of 100 000 names about 4 million.
 const CALL_LIMIT: usize = 5_000_000;
+/// What a number that is too large is taken for, so that nobody complains about it twice.
+const IN_ITS_PLACE: u8 = 1;
 
 /// Reads a file. The tree holds every item without an error.
 pub fn parse(text: &str) -> (File, Vec<SyntaxError>) {
@@ -72,16 +74,33 @@ fn reword(text: &str, tokens: &[Token], item: Span, error: pest::error::Error<R>
             item.start.saturating_add(Span::new(at, at).start)
         }
     };
-    let found = tokens
+    let from = tokens.partition_point(|t| t.span.end <= at);
+    let mut rest = tokens
+        .get(from..)
+        .unwrap_or_default()
         .iter()
-        .filter(|t| !matches!(t.kind, TokenKind::Space | TokenKind::Comment | TokenKind::Doc))
-        .find(|t| t.span.end > at && t.span.start < item.end);
+        .filter(|t| !t.kind.is_trivia())
+        .take_while(|t| t.span.start < item.end);
+    let mut found = rest.next();
     let ErrorVariant::ParsingError { positives, .. } = error.variant else {
         return SyntaxError { span: item, kind: SyntaxErrorKind::TooLarge };
     };
     let mut expected: Vec<&'static str> = positives.into_iter().filter_map(word).collect();
     expected.sort_unstable();
     expected.dedup();
+    // A sign is no rule of the grammar, so what lacks it is said to begin wrongly: say where the sign belongs.
+    let lacks = match (expected.as_slice(), found.map(|t| t.span.of(text))) {
+        (["`name: value`"], Some(_)) => Some((0, "`:`")),
+        (_, Some("let")) if expected.contains(&"`let`") => Some((1, "`=`")),
+        (_, Some("enum" | "record" | "task")) if expected.contains(&"`enum`") => Some((1, "`{`")),
+        _ => None,
+    };
+    if let Some((behind, sign)) = lacks
+        && found.is_some_and(|t| t.kind == TokenKind::Word)
+    {
+        found = rest.nth(behind);
+        expected = vec![sign];
+    }
     let span = found.map_or(Span { start: item.end.saturating_sub(1), end: item.end }, |t| t.span);
     let found = found.map_or(String::new(), |t| t.span.of(text).to_owned());
     SyntaxError { span, kind: SyntaxErrorKind::Unexpected { found, expected } }
@@ -214,7 +233,7 @@ impl Reader<'_> {
         let value = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
         value.unwrap_or_else(|| {
             self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::NumberTooLarge });
-            0
+            IN_ITS_PLACE.into()
         })
     }
 }
@@ -345,6 +364,40 @@ mod tests {
         assert_eq!(condition("not not a and has b.c"), "(!!a and has b.c)");
         assert_eq!(condition("(any b in x.y where b.z in [C, D])"), "Q(x.y | (b.z in (C,D)))");
         assert_eq!(condition("(a or b) and c"), "((a or b) and c)");
+    }
+
+    #[test]
+    fn a_sign_is_missed_where_it_belongs() {
+        for (text, at) in
+            [("on a run b(c = 1)", "="), ("let a [1]", "["), ("let a b = 1", "b"), ("enum a low", "low")]
+        {
+            let (_, errors) = parse(text);
+            assert_eq!(errors.iter().map(|e| e.span.of(text)).collect::<Vec<_>>(), [at], "{text}");
+        }
+    }
+
+    #[test]
+    fn many_errors_take_linear_time() {
+        let text = "on a where b = 1 run c\n".repeat(20_000);
+        assert_eq!(parse(&text).1.len(), 20_000);
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_one_error() {
+        let (file, errors) = parse("on a run b at most 99999999999999999999 per 99999999999999999999d");
+        assert_eq!(errors.len(), 2);
+        let [Item { kind: ItemKind::Rule(rule), .. }] = file.items.as_slice() else { panic!("no rule") };
+        assert!(!format!("{rule:?}").contains("(0"), "{rule:?}");
+    }
+
+    #[test]
+    fn not_may_stand_before_a_relation() {
+        assert_eq!(condition("a not in [B]"), condition("not a in [B]"));
+        assert_eq!(condition("a not in [B] and c"), "(!(a in (B)) and c)");
+        for relation in ["like \"x*\"", "matches r\"^x\""] {
+            assert!(condition(&format!("a not {relation}")).starts_with('!'), "{relation}");
+        }
+        assert_eq!(parse("on e where a not == b run t").1.len(), 1);
     }
 
     #[test]
