@@ -153,3 +153,15 @@ fn a_value_that_a_provider_invents_is_noted_and_equal_to_none() {
     assert_eq!(judgement.runs.len(), 1);
     assert_eq!(judgement.notes, [Note::UnknownEnumValue { name: "language".into(), value: "Zig".into() }]);
 }
+
+#[test]
+fn what_is_executed_is_static_and_no_option() {
+    assert_eq!(codes("on koji.build.completed run package.name"), ["TB0309"]);
+    assert_eq!(codes("task t { repository package.url }"), ["TB0309"]);
+    let at =
+        |reference: &str| codes(&format!("task t {{ repository \"https://x.org/t\" at \"{reference}\" }}"));
+    for refused in ["--upload-pack=sh", "a b", "main~1", "a..b", "", "*"] {
+        assert_eq!(at(refused), ["TB0408"], "{refused:?}");
+    }
+    assert_eq!(at("release/2.1"), [""; 0]);
+}
