@@ -3,9 +3,9 @@
 //! Comes in: a variable and its literals. Goes out: a value (or absence) that all of them allow, a proof that there is none, or
 //! neither. Finite sets are tried through; ordered types have only as many regions as constants; text is decided by automata.
 
-use taskbot_graph::{CompareOp, Evr, Glob, Nvr, Pattern, Presence, Type, Value};
+use taskbot_graph::{CompareOp, Evr, Nvr, Presence, Type, Value};
 
-use super::formula::{Pred, compare};
+use super::predicate::{Pred, Said, constants, fits};
 use super::variable::Variable;
 use super::{Enums, Verdict, text};
 
@@ -18,9 +18,6 @@ pub(super) enum Sample {
     /// Something is there; which one does not matter, or is not known.
     Something,
 }
-
-/// A literal on the variable: the predicate, and whether it holds.
-pub(super) type Said<'p> = (&'p Pred, bool);
 
 /// Looks for a sample that everything said allows.
 pub(super) fn sample(
@@ -99,36 +96,6 @@ fn among(values: impl IntoIterator<Item = Value>, said: &[Said<'_>]) -> Verdict<
 
 fn or_unknown(verdict: Verdict<Sample>, complete: bool) -> Verdict<Sample> {
     if verdict.is_impossible() && !complete { Verdict::Unknown } else { verdict }
-}
-
-pub(super) fn fits(value: &Value, said: &[Said<'_>]) -> bool {
-    said.iter().all(|(pred, holds)| test(value, pred) == *holds)
-}
-
-fn test(value: &Value, pred: &Pred) -> bool {
-    match pred {
-        Pred::Has => true,
-        Pred::IsNull | Pred::IsAbsent => false,
-        Pred::Holds => *value == Value::Bool(true),
-        Pred::Compare(op, constant) => compare(*op, value, constant),
-        Pred::In(set) => set.iter().any(|v| v.same(value)),
-        Pred::Like(glob) => Glob::new(glob).is_ok_and(|g| g.matches(&value.text())),
-        Pred::Matches(pattern) => Pattern::new(pattern).is_ok_and(|p| p.matches(&value.text())),
-        Pred::Contains(item) => {
-            matches!(value, Value::List(items) if items.iter().any(|v| v.same(item)))
-        }
-    }
-}
-
-/// Every constant that a literal compares with.
-fn constants<'p>(said: &[Said<'p>]) -> Vec<&'p Value> {
-    said.iter()
-        .flat_map(|(pred, _)| match pred {
-            Pred::Compare(_, value) => std::slice::from_ref(value),
-            Pred::In(values) => values.as_slice(),
-            _ => &[],
-        })
-        .collect()
 }
 
 /// A value that an enum does not list: text, for patterns to look at.

@@ -1,13 +1,15 @@
 //! Analyses of conditions: can one be true at all, is it always, does one imply another, and on which message?
 //!
 //! Comes in: the compiled graph. Goes out: a proof, or a message, or nothing. Conditions become formulas over the paths of a
-//! dialect (`formula`), each path with what may stand there (`domain`: finite sets, intervals; `text`: automata of globs and regular
+//! dialect (`reading`), each path with what may stand there (`domain`: finite sets, intervals; `text`: automata of globs and regular
 //! expressions); `solve` searches for values that fit; `witness` makes a message of them, and lets the matcher check it. What
 //! cannot be decided within the bounds is `Unknown`: nobody is told a guess.
 
 mod domain;
 mod formula;
 mod loops;
+mod predicate;
+mod reading;
 mod solve;
 mod text;
 mod variable;

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Verdict;
-use super::domain::{self, Said, Sample};
-use super::formula::{Formula, Pred};
+use super::domain::{self, Sample};
+use super::formula::Formula;
+use super::predicate::{Pred, Said};
 use super::variable::Problem;
 
 /// Branches that are looked at before the search gives up.

@@ -16,8 +16,7 @@ use regex_automata::{Anchored, MatchKind, util::start};
 use taskbot_graph::{CompareOp, Glob, Value};
 
 use super::Verdict;
-use super::domain::Said;
-use super::formula::Pred;
+use super::predicate::{Pred, Said};
 
 /// States of one automaton, in bytes of its table.
 const AUTOMATON_BYTES: usize = 1 << 20;

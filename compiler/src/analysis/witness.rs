@@ -13,7 +13,8 @@ use taskbot_graph::{
 };
 
 use super::domain::Sample;
-use super::formula::{Formula, Term};
+use super::formula::Formula;
+use super::reading::Term;
 use super::solve::{self, Model};
 use super::text::Known;
 use super::variable::{Problem, Source};
