@@ -11,13 +11,16 @@ use taskbot_graph::{ArgumentSource, Clauses, Expr, ExprId, Graph, Rule};
 /// Spells a part of a rule out.
 type Spelling = fn(&Graph, &Rule) -> String;
 
+/// What a rule's clauses are called.
+pub const WINDOWS: &str = "windows and limits";
+
 /// The parts of a rule that differ, in words; empty: both say the same.
 pub fn differences(old: (&Graph, &Rule), new: (&Graph, &Rule)) -> Vec<&'static str> {
     let parts: [(&'static str, Spelling); 5] = [
         ("condition", condition),
         ("tasks", tasks),
         ("matrix", matrix),
-        ("windows and limits", clauses),
+        (WINDOWS, clauses),
         ("what its tasks are", declarations),
     ];
     let differing = parts.into_iter().filter(|(_, part)| part(old.0, old.1) != part(new.0, new.1));

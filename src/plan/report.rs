@@ -3,6 +3,7 @@
 //! Comes in: what the two rule sets made of the messages. Goes out: lines; text of messages is escaped here.
 
 use super::compare::{RuleChange, Standing, Tally};
+use super::definition::WINDOWS;
 use super::witness::{SetFact, Witness};
 use super::{Told, Written, estimate};
 use crate::output::{self, Paint, Table, count, shown};
@@ -88,7 +89,9 @@ pub fn remarks(rule: &RuleChange) -> Vec<String> {
     if rule.no_longer_quarantined > 0 {
         lines.push(format!("no longer quarantined for it: {}", count(rule.no_longer_quarantined, "message")));
     }
-    if rule.standing != Standing::Same && !rule.is_exercised() {
+    if only_windows(rule) {
+        lines.push("it asks for the same; `taskbot replay` shows what its windows hold or refuse".into());
+    } else if rule.standing != Standing::Same && !rule.is_exercised() {
         lines.push(match rule.witnesses.as_slice() {
             [_] => "no message of the archive shows the change; this one, made up, does:".into(),
             [_, ..] => "no message of the archive shows the change; these, made up, do:".into(),
@@ -96,6 +99,11 @@ pub fn remarks(rule: &RuleChange) -> Vec<String> {
         });
     }
     lines
+}
+
+/// Whether a rule changed in nothing but what admission does with its requests: no message can show that.
+fn only_windows(rule: &RuleChange) -> bool {
+    matches!(&rule.standing, Standing::Changed { parts } if parts.as_slice() == [WINDOWS])
 }
 
 fn print_tally(word: &str, tally: &Tally, paint: Paint) {
