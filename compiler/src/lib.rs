@@ -24,7 +24,7 @@ use std::sync::{Arc, OnceLock};
 use taskbot_grammar as tree;
 use taskbot_graph::{Graph, Place, SourceFile};
 
-pub use analysis::{Witness, witness};
+pub use analysis::{Beside, RuleOf, Witness, witness};
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Level, Safety, Severity, Suggestion, closest};
 pub use imports::imports;
 pub use lint::{Domains, lint};

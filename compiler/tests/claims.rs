@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use random::{DECLARATIONS, facts, message, program, program_of};
 use serde_json::Value as Json;
-use taskbot_compiler::{Diagnostic, Domains, SourceText, compile, lint, witness};
+use taskbot_compiler::{Beside, Diagnostic, Domains, SourceText, compile, lint, witness};
 use taskbot_graph::{Answer, FactKey, Graph, Verdict, explain, judge};
 
 const MESSAGES: usize = 100;
@@ -133,7 +133,7 @@ fn a_rule_that_fires_somewhere_has_a_witness_most_of_the_time() {
         for (at, rule) in graph.rules.iter().enumerate().filter(|(_, r)| names.contains(&r.name)) {
             fired.set(fired.get() + 1);
             // What it is made for was confirmed by the matcher before it was given.
-            if witness((&graph, at), None).is_some() {
+            if witness((&graph, at), Beside::Nothing).is_some() {
                 made.set(made.get() + 1);
             } else if std::env::var_os("TASKBOT_SHOW").is_some() {
                 println!(

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use taskbot_compiler::witness;
+use taskbot_compiler::{Beside, RuleOf, witness};
 use taskbot_graph::{
     Answer, Expr, ExprId, FactKey, Facts, Graph, Judgement, Nvr, Path, Root, Rule, Type, Value, judge,
 };
@@ -86,13 +86,18 @@ struct Material {
     facts: BTreeMap<String, (Type, Vec<String>)>,
 }
 
+/// The other rule set's rule, if it has one, is to ask for nothing.
+fn silent(rule: Option<RuleOf<'_>>) -> Beside<'_> {
+    rule.map_or(Beside::Nothing, Beside::Silent)
+}
+
 /// Messages on which two rule sets differ for a rule, one for each direction: made from their conditions, else one made from a
 /// message of the archive.
 pub fn find(old: &Graph, new: &Graph, rule: &str, samples: &[Sample]) -> Vec<Witness> {
     let of = |graph: &Graph| graph.rules.iter().position(|r| r.name == rule);
     let (before, after) = (of(old).map(|at| (old, at)), of(new).map(|at| (new, at)));
-    let newly = after.and_then(|after| witness(after, before));
-    let no_longer = before.and_then(|before| witness(before, after));
+    let newly = after.and_then(|after| witness(after, silent(before)));
+    let no_longer = before.and_then(|before| witness(before, silent(after)));
     let made = newly.into_iter().chain(no_longer).filter_map(|made| judged(made, old, new, rule));
     let mut found: Vec<Witness> = made.collect();
     if found.is_empty() {

@@ -23,7 +23,7 @@ use taskbot_graph::{Dialect, ExprId, Graph};
 use formula::Formula;
 pub(crate) use loops::loops;
 use variable::Problem;
-pub use witness::{Witness, witness};
+pub use witness::{Beside, RuleOf, Witness, witness};
 
 /// Whether something that is asked for can be.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
-//! Witnesses: a message, made up, on which a rule fires and another one does not.
+//! Witnesses: a message, made up, on which a rule fires and another one does not, or does as well.
 //!
-//! Comes in: a rule of one graph, and perhaps one of the same or another graph that must stay silent. Goes out: topic, body and facts
+//! Comes in: a rule of one graph, and perhaps another rule, of the same or another graph. Goes out: topic, body and facts
 //! of a message for which the matcher itself says so; or nothing, when none was found. It proves nothing by its silence.
 
 use std::cell::RefCell;
@@ -34,18 +34,38 @@ pub struct Witness {
 /// A rule of a graph, by its place.
 pub type RuleOf<'g> = (&'g Graph, usize);
 
-/// Makes a message on which `fires` asks for a run, and `silent`, if given, does not. The matcher has confirmed both.
-pub fn witness(fires: RuleOf<'_>, silent: Option<RuleOf<'_>>) -> Option<Witness> {
+/// What another rule is to do on the same message.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside<'g> {
+    /// There is no other rule.
+    Nothing,
+    /// It asks for no run.
+    Silent(RuleOf<'g>),
+    /// It asks for a run as well.
+    Fires(RuleOf<'g>),
+}
+
+impl<'g> Beside<'g> {
+    const fn rule(self) -> Option<RuleOf<'g>> {
+        match self {
+            Self::Nothing => None,
+            Self::Silent(rule) | Self::Fires(rule) => Some(rule),
+        }
+    }
+}
+
+/// Makes a message on which `fires` asks for a run, and another rule does what it is to do. The matcher has confirmed both.
+pub fn witness(fires: RuleOf<'_>, beside: Beside<'_>) -> Option<Witness> {
     let (graph, place) = fires;
     let rule = graph.rules.get(place)?;
     let event = graph.events.get(rule.event as usize)?;
     let texts = Known::default();
     event.dialects.iter().find_map(|dialect| {
-        let mut making = Making::new(graph, dialect, silent.map(|(graph, _)| graph), &texts);
-        let model = making.model(rule, silent)?;
+        let mut making = Making::new(graph, dialect, beside.rule().map(|(graph, _)| graph), &texts);
+        let model = making.model(rule, beside)?;
         making.assign(&model);
         making.provide(rule);
-        dialect.topics.iter().find_map(|topic| making.finish(&exact(topic), fires, silent))
+        dialect.topics.iter().find_map(|topic| making.finish(&exact(topic), fires, beside))
     })
 }
 
@@ -83,19 +103,20 @@ impl<'g> Making<'g> {
         Self { graph, dialect, problem, body: Json::Null, facts: BTreeMap::new(), parts: BTreeMap::new() }
     }
 
-    fn model(&mut self, rule: &Rule, silent: Option<RuleOf<'g>>) -> Option<Model> {
+    fn model(&mut self, rule: &Rule, beside: Beside<'g>) -> Option<Model> {
         let dialect = self.dialect;
         let conditions = dialect.condition.into_iter().chain(rule.condition);
         let mut wanted: Vec<Formula> =
             conditions.map(|id| self.problem.formula(0, dialect, id, true)).collect();
-        if let Some((graph, place)) = silent
+        if let Some((graph, place)) = beside.rule()
             && let Some(other) = graph.rules.get(place)
             && let Some(event) = graph.events.get(other.event as usize)
             && let Some(same) = event.dialects.iter().find(|d| d.name == dialect.name)
         {
+            let holds = matches!(beside, Beside::Fires(_));
             let conditions = same.condition.into_iter().chain(other.condition);
-            wanted
-                .push(Formula::any(conditions.map(|id| self.problem.formula(1, same, id, false)).collect()));
+            let parts = conditions.map(|id| self.problem.formula(1, same, id, holds)).collect();
+            wanted.push(if holds { Formula::all(parts) } else { Formula::any(parts) });
         }
         match solve::solve(&self.problem, Formula::all(wanted)) {
             Verdict::Possible(model) => Some(model),
@@ -257,7 +278,7 @@ impl<'g> Making<'g> {
     }
 
     /// Fills what the dialect requires, and lets the matcher judge.
-    fn finish(&mut self, topic: &str, fires: RuleOf<'_>, silent: Option<RuleOf<'_>>) -> Option<Witness> {
+    fn finish(&mut self, topic: &str, fires: RuleOf<'_>, beside: Beside<'_>) -> Option<Witness> {
         // The row of the subject is there even if nothing of it is read.
         if self.dialect.subjects.is_some() {
             let row = self.root(Root::Subject);
@@ -279,7 +300,12 @@ impl<'g> Making<'g> {
             let judgement = judge(graph, topic, &bytes, &answers);
             judgement.runs.iter().flat_map(|r| &r.asks).any(|ask| Some(ask.reason.rule.as_str()) == name)
         };
-        if !asks(fires) || silent.is_some_and(asks) {
+        let other = match beside {
+            Beside::Nothing => true,
+            Beside::Silent(rule) => !asks(rule),
+            Beside::Fires(rule) => asks(rule),
+        };
+        if !asks(fires) || !other {
             return None;
         }
         let facts = answers.asked.into_inner();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use taskbot_graph::{ArgumentSource, Clauses, CompareOp, Expr, ExprId, Rule};
 
 use super::{Context, Lint};
-use crate::analysis::{Enums, Wanted};
+use crate::analysis::{Beside, Enums, Wanted, witness};
 use crate::diagnostic::{Diagnostic, TB0605};
 
 pub(super) static LINT: Lint = Lint { code: &TB0605, check };
@@ -15,6 +15,9 @@ pub(super) static LINT: Lint = Lint { code: &TB0605, check };
 const PAIRS: usize = 20_000;
 /// Pairs of rules that are looked at for whether they are to be compared.
 const LOOKS: usize = 1_000_000;
+
+/// Findings for which a message is made up: a reader wants a few.
+const EXAMPLES: usize = 20;
 
 /// How two conditions stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub(crate) struct Pair {
 }
 
 fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let mut examples = EXAMPLES;
     for pair in context.pairs().iter().filter(|pair| pair.verdict == Verdict::Overlap) {
         let (Some(a), Some(b)) = (context.graph.rules.get(pair.a), context.graph.rules.get(pair.b)) else {
             continue;
@@ -48,8 +52,16 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let message = format!("rules `{}` and `{}` ask for the same run", a.name, b.name);
+        let example = (examples > 0).then(|| {
+            examples = examples.saturating_sub(1);
+            witness((context.graph, pair.b), Beside::Fires((context.graph, pair.a)))
+        });
+        let remark = match example.flatten() {
+            Some(made) => format!("both fire on {}: {}", made.topic, made.body),
+            None => "on some messages both of them fire".to_owned(),
+        };
         found.push(
-            Diagnostic::new(&TB0605, place, message, "on some messages both of them fire")
+            Diagnostic::new(&TB0605, place, message, remark)
                 .other(other, "the other one")
                 .help("join their conditions with `or`, or let them exclude each other"),
         );
@@ -237,6 +249,16 @@ mod tests {
         codes(&format!(
             "rule a on bodhi.update.testing where {a} run rpmlint\nrule b on bodhi.update.testing where {b} run rpmlint"
         ))
+    }
+
+    #[test]
+    fn a_message_shows_that_both_fire() {
+        let rules = "rule a on bodhi.update.testing where package.name like \"a*\" run rpmlint\n\
+             rule b on bodhi.update.testing where package.name like \"*b\" run rpmlint";
+        let found = crate::lint::tests::linted(rules, &crate::Domains::default());
+        let text =
+            found.iter().find(|d| d.code.id == "TB0605").map(|d| d.primary.text.clone()).unwrap_or_default();
+        assert!(text.starts_with("both fire on bodhi.update.") && text.contains("ab-1.0-1.fc40"), "{text}");
     }
 
     #[test]
