@@ -59,7 +59,7 @@ impl Code {
 
 macro_rules! registry {
     ($($id:ident $name:literal $level:ident $why:literal;)*) => {
-        $(#[doc = concat!("`", $name, "`: ", $why)]
+        $(#[doc = concat!("The code `", $name, "`; its page says more.")]
         pub static $id: Code = Code {
             id: stringify!($id),
             name: $name,
