@@ -118,6 +118,8 @@ impl Scene<'_> {
                 for raw in items {
                     match self.typed(raw, item, path)? {
                         Cell::Value(value) => values.push(value),
+                        // In a list that nobody declared, null is an element like any other.
+                        _ if **item == Type::Anything => values.push(Value::Text(raw.sketch().into())),
                         _ => return Err(self.mismatch(raw, item, path)),
                     }
                 }
