@@ -1,25 +1,24 @@
-//! Reading an archive as the daemon would: recordings, their messages, and what a rule set makes of each.
+//! Reading an archive as the daemon would: recordings and their messages.
 //!
-//! Comes in: recordings (JSON Lines, plain or gzip; directories of them; `-` for standard input), a site's topics and limits,
-//! facts given as a table. Goes out: one message after another, and its judgement by the daemon's own matcher. Of the archive
-//! one line is held at a time. It remembers no message and decides nothing about runs: that is `admission`.
+//! Comes in: recordings (JSON Lines, plain or gzip; directories of them; `-` for standard input), a site's topics and limits. Goes
+//! out: one message after another, as the daemon's own intake leaves it. Of the archive one line is held at a time. It remembers
+//! no message and decides nothing about runs: that is `admission`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use taskbot_graph::{Answer, FactKey, Facts, Graph, TopicFilter};
+use taskbot_graph::TopicFilter;
 use taskbot_runtime::config::Config;
 use taskbot_runtime::effect::Timestamp;
-use taskbot_runtime::facts::read_table;
 use taskbot_runtime::intake::{self, IntakeLimits, Quarantine};
 use taskbot_runtime::message::Message;
 use taskbot_runtime::source::Recording;
 
-use crate::output::{Failure, shown};
+use crate::output::Failure;
 
 /// What a directory's recordings are called.
 const ENDINGS: [&str; 4] = [".jsonl", ".jsonl.gz", ".json", ".json.gz"];
@@ -187,45 +186,4 @@ fn bar(length_bytes: Option<u64>) -> ProgressBar {
     };
     bar.enable_steady_tick(TICK);
     ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
-}
-
-/// Facts as a table gives them: what the daemon's table provider would answer.
-#[derive(Debug, Default)]
-pub struct TableFacts {
-    /// Facts that the table speaks of: a key that it lacks is no such key.
-    facts: BTreeSet<String>,
-    answers: BTreeMap<FactKey, Answer>,
-}
-
-impl TableFacts {
-    /// Reads a table and checks what the rules would read of it.
-    pub fn read(path: &Path, graph: &Graph) -> Result<Self, Failure> {
-        let fail = |why: String| Failure::new(format!("{}: {why}", path.display()));
-        let table = read_table(path).map_err(fail)?;
-        let table = table.as_object().ok_or_else(|| fail("no table: write fact -> key -> value".into()))?;
-        let mut known = Self::default();
-        for (fact, keys) in table.iter().filter(|(fact, _)| graph.facts.iter().any(|f| f.name == **fact)) {
-            let keys =
-                keys.as_object().ok_or_else(|| fail(format!("\"{fact}\" is no table of key -> value")))?;
-            known.facts.insert(fact.clone());
-            for (key, json) in keys.iter().filter(|(_, json)| !json.is_null()) {
-                let value = graph
-                    .read_fact(fact, json)
-                    .map_err(|why| fail(format!("{fact} of {}: {}", shown(key), shown(&why))))?;
-                let key = FactKey { fact: fact.clone(), key: key.clone() };
-                known.answers.insert(key, Answer::Known(value));
-            }
-        }
-        Ok(known)
-    }
-}
-
-impl Facts for TableFacts {
-    fn answer(&self, key: &FactKey) -> Answer {
-        match self.answers.get(key) {
-            Some(answer) => answer.clone(),
-            None if self.facts.contains(&key.fact) => Answer::NoSuchKey,
-            None => Answer::NotAsked,
-        }
-    }
 }

@@ -3,27 +3,26 @@
 //! Comes in: table files, as the daemon's table provider reads them (TOML, or JSON by the name's ending): fact -> key -> value. Goes
 //! out: by fact, every key that has a value. It reads nothing else and judges nothing: that is the lints' business.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use taskbot_compiler::Domains;
+use taskbot_runtime::facts::read_table;
 
 use crate::output::Failure;
-
-/// Largest table: some hundred thousand packages.
-const TABLE_BYTES_MAX: u64 = 64 << 20;
 
 /// Reads table files; a fact that several of them hold has the keys of all.
 pub fn load(tables: &[PathBuf]) -> Result<Domains, Failure> {
     let mut domains = Domains::default();
     for path in tables {
-        let table = read(path)
-            .map_err(|why| Failure::new(format!("cannot read the facts of {}: {why}", path.display())))?;
+        let failed =
+            |why: String| Failure::new(format!("cannot read the facts of {}: {why}", path.display()));
+        let Value::Object(table) = read_table(path).map_err(failed)? else {
+            return Err(failed("it is no table of facts".into()));
+        };
         for (fact, answers) in table {
             let Value::Object(answers) = answers else {
-                let why = format!("`{fact}` is no table of keys and values");
-                return Err(Failure::new(format!("cannot read the facts of {}: {why}", path.display())));
+                return Err(failed(format!("`{fact}` is no table of keys and values")));
             };
             let known = answers.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key);
             domains.keys.entry(fact).or_default().extend(known);
@@ -32,22 +31,11 @@ pub fn load(tables: &[PathBuf]) -> Result<Domains, Failure> {
     Ok(domains)
 }
 
-fn read(path: &Path) -> Result<serde_json::Map<String, Value>, String> {
-    let length = fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if length > TABLE_BYTES_MAX {
-        return Err(format!("it has {length} bytes, more than {TABLE_BYTES_MAX}"));
-    }
-    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
-    if path.extension().is_some_and(|extension| extension == "json") {
-        serde_json::from_str(&text).map_err(|e| e.to_string())
-    } else {
-        toml::from_str(&text).map_err(|e| e.message().to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use taskbot_graph::{Answer, FactKey, Facts, Graph};
 use taskbot_runtime::facts::read_table;
 use taskbot_runtime::store::Reader;
 
-use crate::output::Failure;
+use crate::output::{Failure, shown};
 
 /// Answers as text of the outside world, not yet read as the types that a rule set declares.
 #[derive(Clone, Debug, Default)]
@@ -23,11 +23,21 @@ pub struct KnownFacts {
 }
 
 impl KnownFacts {
-    /// With the answers of a table file.
-    pub fn with_table(mut self, path: &Path) -> Result<Self, Failure> {
-        let fail = |what: String| Failure::new(format!("cannot read the facts {}: {what}", path.display()));
+    /// With the answers of a table file, each of the type that the rule sets declare: a wrong one is told, not left out.
+    pub fn with_table(mut self, path: &Path, graphs: &[&Graph]) -> Result<Self, Failure> {
+        let fail = |what: String| Failure::new(format!("{}: {what}", path.display()));
         let table = read_table(path).map_err(fail)?;
-        self.table = serde_json::from_value(table).map_err(|_| fail("write fact -> key -> value".into()))?;
+        self.table =
+            serde_json::from_value(table).map_err(|_| fail("no table: write fact -> key -> value".into()))?;
+        for graph in graphs {
+            let declared = self.table.iter().filter(|(fact, _)| graph.facts.iter().any(|f| f.name == **fact));
+            for (fact, keys) in declared {
+                for (key, json) in keys.iter().filter(|(_, json)| !json.is_null()) {
+                    let wrong = |why: String| fail(format!("{fact} of {}: {}", shown(key), shown(&why)));
+                    graph.read_fact(fact, json).map_err(wrong)?;
+                }
+            }
+        }
         Ok(self)
     }
 

@@ -3,6 +3,9 @@
 //! Comes in: a name as written, and the names that there are. Goes out: the end of a complaint. What is near is the compiler's to say.
 
 use taskbot_compiler::closest;
+use taskbot_graph::Graph;
+
+use crate::output::Failure;
 
 /// `; did you mean ...?`, where a name is near or the written one is a part of it.
 pub fn did_you_mean<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> String {
@@ -11,6 +14,18 @@ pub fn did_you_mean<'n>(written: &str, names: impl IntoIterator<Item = &'n str>)
         || names.iter().copied().find(|name| !written.is_empty() && name.contains(&written.to_lowercase()));
     let meant = closest(written, &names).or_else(part);
     meant.map_or(String::new(), |name| format!("; did you mean {name}?"))
+}
+
+/// Fails at the first name that no rule has.
+pub fn rules_are_there(graph: &Graph, names: &[String]) -> Result<(), Failure> {
+    let known = || graph.rules.iter().map(|rule| rule.name.as_str());
+    match names.iter().find(|name| !known().any(|rule| rule == **name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let near = did_you_mean(unknown, known());
+            Err(Failure::new(format!("there is no rule {unknown}{near}")))
+        }
+    }
 }
 
 #[cfg(test)]

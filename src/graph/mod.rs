@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::names::did_you_mean;
+use crate::names::rules_are_there;
 use crate::output::{self, FINDINGS, Failure, Paint};
 use crate::{check, compile, rules};
 
@@ -61,11 +61,7 @@ impl Graph {
             check::print_findings(&compiled, Paint::of(&io::stderr())).into_iter().for_each(output::remark);
             return Ok(ExitCode::from(FINDINGS));
         };
-        let known = || graph.rules.iter().map(|rule| rule.name.as_str());
-        if let Some(unknown) = self.rule.iter().find(|name| !known().any(|rule| rule == **name)) {
-            let near = did_you_mean(unknown, known());
-            return Err(Failure::new(format!("there is no rule {unknown}{near}")));
-        }
+        rules_are_there(graph, &self.rule)?;
         let picture = picture::picture(&compiled, graph, &self.rule);
         if picture.nodes.is_empty() {
             return Err(Failure::new("there is no rule to draw: these files hold declarations only"));

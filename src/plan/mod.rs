@@ -121,7 +121,7 @@ impl Plan {
             facts = facts.with_recorded(store)?;
         }
         if let Some(table) = &self.facts {
-            facts = facts.with_table(table)?;
+            facts = facts.with_table(table, &[&old.graph, &new.graph])?;
         }
         let (mut unreadable, mut other_environment) = (0usize, 0usize);
         let mut comparer = Comparer::new(&old.graph, &new.graph, self.show);

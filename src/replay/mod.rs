@@ -17,8 +17,9 @@ use taskbot_runtime::effect::Timestamp;
 use taskbot_runtime::message::Message;
 
 use crate::admission::{Admission, Arrival, Made, Told};
-use crate::archive::{Archive, Heard, LinePlace, TableFacts, sent_at};
-use crate::names::did_you_mean;
+use crate::archive::{Archive, Heard, LinePlace, sent_at};
+use crate::known_facts::{KnownFacts, TypedFacts};
+use crate::names::rules_are_there;
 use crate::output::{self, FINDINGS, Failure, Format, Paint};
 use crate::site::Site;
 use crate::{check, rules};
@@ -86,17 +87,13 @@ impl Replay {
             check::print_findings(&compiled, Paint::of(&io::stderr())).into_iter().for_each(output::remark);
             return Ok(ExitCode::from(FINDINGS));
         };
-        let known = || graph.rules.iter().map(|rule| rule.name.as_str());
-        if let Some(unknown) = self.rule.iter().find(|name| !known().any(|rule| rule == **name)) {
-            let near = did_you_mean(unknown, known());
-            return Err(Failure::new(format!("there is no rule {unknown}{near}")));
-        }
+        rules_are_there(graph, &self.rule)?;
         let facts = match &self.facts {
-            Some(path) => TableFacts::read(path, graph)?,
-            None => TableFacts::default(),
+            Some(path) => KnownFacts::default().with_table(path, &[graph])?,
+            None => KnownFacts::default(),
         };
         let archive = Archive::open(&self.archive, &config)?;
-        let tally = self.play(graph, &facts, archive)?;
+        let tally = self.play(graph, &facts.of(graph), archive)?;
         match self.format {
             Format::Json if self.list => output::json_line(&report::json(&tally))?,
             Format::Json => output::json(&report::json(&tally))?,
@@ -106,7 +103,7 @@ impl Replay {
     }
 
     /// Judges one message after another, until the end or until nobody listens any more.
-    fn play(&self, graph: &Graph, facts: &TableFacts, mut archive: Archive) -> Result<Tally, Failure> {
+    fn play(&self, graph: &Graph, facts: &TypedFacts<'_>, mut archive: Archive) -> Result<Tally, Failure> {
         let mut player =
             Player { graph, facts, admission: Admission::new(graph), tally: Tally::new(graph, &self.rule) };
         while let Some(line) = archive.next() {
@@ -159,7 +156,7 @@ impl Replay {
 /// What one message after another is judged with.
 struct Player<'r> {
     graph: &'r Graph,
-    facts: &'r TableFacts,
+    facts: &'r TypedFacts<'r>,
     admission: Admission,
     tally: Tally,
 }

@@ -95,7 +95,7 @@ impl Record {
             Failure::new(format!("{} has no accepted prefix and environment", shown(&message.topic)))
         })?;
         let known = match &self.facts {
-            Some(path) => KnownFacts::default().with_table(path)?,
+            Some(path) => KnownFacts::default().with_table(path, &[graph])?,
             None => KnownFacts::default(),
         };
         let rules_file = files.iter().find(|f| f.is_file()).cloned();
