@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use taskbot_grammar::{self as tree, ItemKind};
 use taskbot_graph::{Place, SourceFile};
 
 use crate::SourceText;
@@ -14,12 +13,7 @@ use crate::names::Names;
 
 /// The paths of the files that a file uses, beside it: `rules/a.tb` and `use "b.tb"` give `rules/b.tb`.
 pub fn imports(source: &SourceText) -> Vec<String> {
-    let (file, _) = tree::parse(&source.text);
-    let used = file.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Use(path) => beside(&source.path, &path.text),
-        _ => None,
-    });
-    used.collect()
+    taskbot_grammar::uses(&source.text).iter().filter_map(|path| beside(&source.path, &path.text)).collect()
 }
 
 /// A path beside a file, without `.` and with `..` resolved; none if it is absolute or names no rule file.

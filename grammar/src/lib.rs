@@ -15,6 +15,6 @@ mod tree;
 mod words;
 
 pub use format::{format, words};
-pub use parse::parse;
+pub use parse::{parse, parse_by_grammar, uses};
 pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, declared, tokens};
 pub use tree::*;

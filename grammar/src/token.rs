@@ -4,6 +4,8 @@
 //! texts joined are the file), the items as ranges of bytes, and what could not be read. Runs in linear time, also on
 //! hostile text: nesting is counted here, before any recursive parser sees it.
 
+use std::ops::Range;
+
 use logos::Logos;
 
 use crate::tree::{Span, SyntaxError, SyntaxErrorKind};
@@ -73,9 +75,12 @@ pub const ITEM_KEYWORDS: [&str; 7] = ["enum", "event", "fact", "on", "record", "
 /// Words that begin an item only before what must follow them; elsewhere they are names.
 pub const CONTEXTUAL_KEYWORDS: [&str; 3] = ["let", "test", "use"];
 
+/// Fewer bytes than a token has in most files, blanks included.
+const BYTES_A_TOKEN: usize = 3;
+
 /// Cuts text into tokens; neighbouring unreadable bytes are one error token.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut out: Vec<Token> = Vec::new();
+    let mut out: Vec<Token> = Vec::with_capacity(text.len() / BYTES_A_TOKEN);
     let mut lexer = TokenKind::lexer(text);
     while let Some(result) = lexer.next() {
         let range = lexer.span();
@@ -89,20 +94,29 @@ pub fn tokens(text: &str) -> Vec<Token> {
     out
 }
 
-/// An item's text and the documentation before it.
+/// An item's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawItem {
-    /// From its first to its last token that is no trivia.
+    /// From its first to its last word.
     pub span: Span,
+    /// Its words, by their places among all of them.
+    pub words: Range<usize>,
 }
 
-/// Splits tokens into items at item keywords outside of brackets. Unreadable text, wrong brackets and text that
+/// The tokens that are not only there for people.
+pub fn words(tokens: &[Token]) -> Vec<Token> {
+    let mut words = Vec::with_capacity(tokens.len() / 2);
+    words.extend(tokens.iter().filter(|t| !t.kind.is_trivia()));
+    words
+}
+
+/// Splits words into items at item keywords outside of brackets. Unreadable text, wrong brackets and text that
 /// belongs to no item become errors; an item with such an error is left out.
-pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
-    let words: Vec<Token> = tokens.iter().copied().filter(|t| !t.kind.is_trivia()).collect();
+pub fn items(text: &str, words: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
     let mut errors = Vec::new();
     let mut out = Vec::new();
-    for group in group(text, &words) {
+    for range in group(text, words) {
+        let group = words.get(range.clone()).unwrap_or_default();
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let before = errors.len();
         check_tokens(text, group, &mut errors);
@@ -111,7 +125,7 @@ pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
             continue;
         }
         if ITEM_KEYWORDS.contains(&word) || CONTEXTUAL_KEYWORDS.contains(&word) {
-            out.push(RawItem { span: Span { start: first.span.start, end: last.span.end } });
+            out.push(RawItem { span: first.span.to(last.span), words: range });
         } else {
             errors.push(SyntaxError { span: first.span, kind: SyntaxErrorKind::NoItem(word.to_owned()) });
         }
@@ -121,9 +135,9 @@ pub fn items(text: &str, tokens: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
 
 /// The names that declarations give to something, also those of declarations that cannot be read further on.
 pub fn declared(text: &str) -> Vec<String> {
-    let words: Vec<Token> = tokens(text).into_iter().filter(|t| !t.kind.is_trivia()).collect();
-    let name = |group: &[Token]| {
-        let (first, rest) = group.split_first()?;
+    let words = words(&tokens(text));
+    let name = |group: Range<usize>| {
+        let (first, rest) = words.get(group)?.split_first()?;
         let declares = ["enum", "event", "let", "record", "task"].contains(&first.span.of(text));
         let parts = rest.iter().enumerate().take_while(|(at, token)| {
             if at % 2 == 0 { token.kind == TokenKind::Word } else { token.span.of(text) == "." }
@@ -136,7 +150,7 @@ pub fn declared(text: &str) -> Vec<String> {
 /// Runs of tokens that each begin an item. An item keyword begins one outside of brackets, except as a name (after a dot, before
 /// a colon, after a declaration keyword) and except the `on` of `rule NAME on`. Inside of brackets one that stands at the
 /// start of a line and looks like an item begins one too: the bracket before it was never closed.
-fn group<'t>(text: &str, words: &'t [Token]) -> Vec<&'t [Token]> {
+fn group(text: &str, words: &[Token]) -> Vec<Range<usize>> {
     let mut starts = Vec::new();
     let mut depth = 0usize;
     for (i, token) in words.iter().enumerate() {
@@ -169,7 +183,7 @@ fn group<'t>(text: &str, words: &'t [Token]) -> Vec<&'t [Token]> {
         starts.insert(0, 0);
     }
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
-    starts.iter().zip(ends).filter_map(|(start, end)| words.get(*start..end)).collect()
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
 /// Whether a word is `let`, `test` or `use` before what must follow it, or at the start of a line.
@@ -244,7 +258,7 @@ mod tests {
     use super::*;
 
     fn item_texts(text: &str) -> Vec<&str> {
-        items(text, &tokens(text)).0.iter().map(|i| i.span.of(text)).collect()
+        items(text, &words(&tokens(text))).0.iter().map(|i| i.span.of(text)).collect()
     }
 
     #[test]
@@ -263,7 +277,7 @@ mod tests {
     #[test]
     fn an_open_bracket_costs_one_item() {
         let text = "event a {\n  x: int\n\non b run c\n";
-        let (items, errors) = items(text, &tokens(text));
+        let (items, errors) = items(text, &words(&tokens(text)));
         assert_eq!(items.len(), 1);
         assert_eq!(errors.len(), 1);
     }
@@ -271,7 +285,7 @@ mod tests {
     #[test]
     fn nesting_is_bounded_in_linear_time() {
         let text = format!("on a where {}1 run b", "(".repeat(100_000));
-        let (items, errors) = items(&text, &tokens(&text));
+        let (items, errors) = items(&text, &words(&tokens(&text)));
         assert!(items.is_empty());
         assert_eq!(errors.iter().map(|e| e.kind.clone()).collect::<Vec<_>>(), [SyntaxErrorKind::TooDeep]);
     }

@@ -4,10 +4,11 @@
 //! places. It never fails and never looks at what names mean. The pairs of pest end in this room: no other file sees them.
 //!
 //! Here: the way through a file, and names, strings and numbers. `rule`, `declaration`, `test` and `expression` read what
-//! their names say.
+//! their names say. `quick` reads the rules that are as they should be from their tokens, without pest; it changes no result.
 
 mod declaration;
 mod expression;
+mod quick;
 mod rule;
 mod test;
 
@@ -35,30 +36,62 @@ const IN_ITS_PLACE: u8 = 1;
 
 /// Reads a file. The tree holds every item without an error.
 pub fn parse(text: &str) -> (File, Vec<SyntaxError>) {
-    pest::set_call_limit(std::num::NonZeroUsize::new(CALL_LIMIT));
+    items(text, quick::rule)
+}
+
+/// The same by the normative grammar alone, which is slow: what `parse` is judged by.
+pub fn parse_by_grammar(text: &str) -> (File, Vec<SyntaxError>) {
+    items(text, |_, _| None)
+}
+
+/// Reads a file. A rule that `quick` cannot read is left to pest, like everything that is no rule.
+fn items(text: &str, quick: fn(&str, &[Token]) -> Option<Rule>) -> (File, Vec<SyntaxError>) {
     let tokens = token::tokens(text);
-    let (raw, mut errors) = token::items(text, &tokens);
-    let mut file = File::default();
+    let words = token::words(&tokens);
+    let (raw, mut errors) = token::items(text, &words);
+    let mut file = File { items: Vec::with_capacity(raw.len()) };
     for item in raw {
-        match ItemParser::parse(R::item, item.span.of(text)) {
-            Ok(pairs) => {
-                let mut reader = Reader {
-                    text,
-                    tokens: within(&tokens, item.span),
-                    base: item.span.start,
-                    errors: Vec::new(),
-                };
-                if let Some(kind) = pairs.into_iter().next().and_then(|pair| reader.item(pair)) {
-                    let doc = token::doc_before(text, &tokens, item.span.start);
-                    file.items.push(Item { span: item.span, doc, kind });
-                }
-                errors.append(&mut reader.errors);
-            }
-            Err(error) => errors.push(reword(text, &tokens, item.span, error)),
+        let kind = match quick(text, words.get(item.words).unwrap_or_default()) {
+            Some(rule) => Some(ItemKind::Rule(rule)),
+            None => by_pest(text, &tokens, item.span, &mut errors),
+        };
+        if let Some(kind) = kind {
+            let doc = token::doc_before(text, &tokens, item.span.start);
+            file.items.push(Item { span: item.span, doc, kind });
         }
     }
     errors.sort_by_key(|e| e.span);
     (file, errors)
+}
+
+/// The paths that a file uses: nothing else of it is parsed.
+pub fn uses(text: &str) -> Vec<Name> {
+    let tokens = token::tokens(text);
+    let (items, _) = token::items(text, &token::words(&tokens));
+    let used = items.into_iter().filter(|item| item.span.of(text).starts_with("use"));
+    used.filter_map(|item| match by_pest(text, &tokens, item.span, &mut Vec::new()) {
+        Some(ItemKind::Use(path)) => Some(path),
+        _ => None,
+    })
+    .collect()
+}
+
+/// One item as the normative grammar reads it.
+fn by_pest(text: &str, tokens: &[Token], item: Span, errors: &mut Vec<SyntaxError>) -> Option<ItemKind> {
+    pest::set_call_limit(std::num::NonZeroUsize::new(CALL_LIMIT));
+    match ItemParser::parse(R::item, item.of(text)) {
+        Ok(pairs) => {
+            let tokens = within(tokens, item);
+            let mut reader = Reader { text, tokens, base: item.start, errors: Vec::new() };
+            let kind = pairs.into_iter().next().and_then(|pair| reader.item(pair));
+            errors.append(&mut reader.errors);
+            kind
+        }
+        Err(error) => {
+            errors.push(reword(text, tokens, item, error));
+            None
+        }
+    }
 }
 
 /// The tokens of a place.
@@ -192,50 +225,73 @@ impl Reader<'_> {
     /// What stands in `r"..."`, as it stands there; else a string with its escapes resolved.
     fn pattern(&mut self, pair: &Pair<'_, R>) -> Name {
         let span = self.span(pair);
-        let raw = pair.as_str();
         let text = match pair.as_rule() {
-            R::raw_string => raw.get(2..raw.len().saturating_sub(1)).unwrap_or_default().to_owned(),
+            R::raw_string => raw(pair.as_str()).to_owned(),
             _ => self.string(pair),
         };
         Name { text, span }
     }
 
     fn string(&mut self, pair: &Pair<'_, R>) -> String {
-        let raw = pair.as_str();
-        let raw = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-        let mut out = String::with_capacity(raw.len());
-        let mut chars = raw.chars();
-        while let Some(c) = chars.next() {
-            let escaped = if c == '\\' { chars.next() } else { None };
-            match escaped {
-                None => out.push(c),
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some(c @ ('"' | '\\')) => out.push(c),
-                Some(_) => {
-                    self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::BadEscape })
-                }
-            }
-        }
-        out
+        unescaped(pair.as_str()).unwrap_or_else(|BadEscapes { count, rest }| {
+            let error = SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::BadEscape };
+            self.errors.extend(std::iter::repeat_n(error, count));
+            rest
+        })
     }
 
     fn duration(&mut self, pair: &Pair<'_, R>) -> u64 {
-        let text = pair.as_str();
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit: u64 = match text.get(digits.len()..) {
-            Some("ms") => 1,
-            Some("s") => 1_000,
-            Some("m") => 60_000,
-            Some("h") => 3_600_000,
-            _ => 86_400_000,
-        };
-        let value = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
-        value.unwrap_or_else(|| {
+        duration_ms(pair.as_str()).unwrap_or_else(|| {
             self.errors.push(SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::NumberTooLarge });
             IN_ITS_PLACE.into()
         })
     }
+}
+
+/// What stands between the quotes of `r"..."`.
+fn raw(written: &str) -> &str {
+    written.get(2..written.len().saturating_sub(1)).unwrap_or_default()
+}
+
+/// Escapes that the language does not have.
+struct BadEscapes {
+    count: usize,
+    /// The string without them.
+    rest: String,
+}
+
+/// What stands between the quotes of `"..."`, with its escapes resolved.
+fn unescaped(written: &str) -> Result<String, BadEscapes> {
+    let raw = written.get(1..written.len().saturating_sub(1)).unwrap_or_default();
+    if !raw.contains('\\') {
+        return Ok(raw.to_owned());
+    }
+    let (mut rest, mut count) = (String::with_capacity(raw.len()), 0_usize);
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        let escaped = if c == '\\' { chars.next() } else { None };
+        match escaped {
+            None => rest.push(c),
+            Some('n') => rest.push('\n'),
+            Some('t') => rest.push('\t'),
+            Some(c @ ('"' | '\\')) => rest.push(c),
+            Some(_) => count = count.saturating_add(1),
+        }
+    }
+    if count == 0 { Ok(rest) } else { Err(BadEscapes { count, rest }) }
+}
+
+/// The milliseconds of a duration like `24h`; none beyond 64 bits, or if it is none.
+fn duration_ms(written: &str) -> Option<u64> {
+    let digits = written.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match written.get(digits.len()..) {
+        Some("ms") => 1,
+        Some("s") => 1_000,
+        Some("m") => 60_000,
+        Some("h") => 3_600_000,
+        _ => 86_400_000,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// The children of a pair without its keywords and end mark.
@@ -307,6 +363,8 @@ fn significant(pair: Pair<'_, R>) -> impl Iterator<Item = Pair<'_, R>> {
 
 #[cfg(test)]
 mod agreement_tests;
+#[cfg(test)]
+mod quick_tests;
 #[cfg(test)]
 mod tests {
     #![expect(clippy::panic, reason = "tests")]
