@@ -7,13 +7,16 @@
 //! (pest, `taskbot.pest`) parses each item.
 #![forbid(unsafe_code)]
 
+mod again;
 mod format;
 pub mod keywords;
 mod parse;
+mod shift;
 mod token;
 mod tree;
 mod words;
 
+pub use again::{Kept, parse_again};
 pub use format::{format, words};
 pub use parse::{parse, parse_by_grammar, uses};
 pub use token::{CONTEXTUAL_KEYWORDS, ITEM_KEYWORDS, NESTING_LIMIT, Token, TokenKind, declared, tokens};
