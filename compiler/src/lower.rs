@@ -5,12 +5,13 @@
 //! program always gives the same graph.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use taskbot_graph::{
     Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef,
     Graph, HappeningDef, Once, Path, PathId, Place, Quiet, Rule, RuleSource, Scope, SourceFile, Sources,
-    TopicPlan, Value,
+    TopicPlan, Value, topic_matches,
 };
 
 use crate::typed::{
@@ -33,12 +34,16 @@ pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Pa
 
     let events: BTreeSet<usize> = program.rules.iter().map(|r| r.event).collect();
     let event_places: BTreeMap<usize, u32> = events.iter().zip(0..).map(|(old, new)| (*old, new)).collect();
+    let read = read_values(program);
     for at in &events {
-        let Some(event) = program.events.get(*at) else { continue };
-        let read = read_values(program, *at);
-        let lowered = lowering.event(event, &read);
+        let (Some(event), Some(read)) = (program.events.get(*at), read.get(*at)) else { continue };
+        let lowered = lowering.event(event, read);
         lowering.graph.events.push(lowered);
     }
+    let count = program.rules.len();
+    lowering.graph.rules.reserve_exact(count);
+    lowering.rule_sources.reserve_exact(count);
+    lowering.parts.reserve_exact(count);
     for rule in &program.rules {
         lowering.rule(rule, &event_places, &task_places);
     }
@@ -47,14 +52,12 @@ pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Pa
     (lowering.graph, lowering.parts)
 }
 
-/// The values of an event that some rule reads.
-fn read_values(program: &Program, event: usize) -> BTreeSet<usize> {
-    let mut read = BTreeSet::new();
-    for rule in program.rules.iter().filter(|r| r.event == event) {
-        let arguments = rule.actions.iter().flat_map(|(_, arguments)| arguments);
-        let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
-        let axes = rule.axes.iter().map(|(_, list)| list);
-        for expr in rule.condition.iter().chain(axes).chain(arguments).chain(rule.clauses.keys()) {
+/// The values of each event that some rule reads.
+fn read_values(program: &Program) -> Vec<BTreeSet<usize>> {
+    let mut read = vec![BTreeSet::new(); program.events.len()];
+    for rule in &program.rules {
+        let Some(read) = read.get_mut(rule.event) else { continue };
+        for expr in rule.exprs() {
             expr.any(&mut |kind| {
                 if let TypedKind::EventValue(at) = kind {
                     read.insert(*at);
@@ -68,18 +71,24 @@ fn read_values(program: &Program, event: usize) -> BTreeSet<usize> {
 
 /// Which events each topic may be. A pattern's events are given to every exact topic that it covers.
 fn topics(events: &[Event]) -> Vec<TopicPlan> {
-    let declared: BTreeSet<&str> = events
+    let mut declared: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for (event, at) in events.iter().zip(0..) {
+        for topic in event.dialects.iter().flat_map(|d| &d.topics) {
+            declared.entry(topic).or_default().insert(at);
+        }
+    }
+    let is_pattern = |topic: &str| topic.contains(['*', '#']);
+    let patterns: Vec<(&str, BTreeSet<u32>)> = declared
         .iter()
-        .flat_map(|e| e.dialects.iter().flat_map(|d| d.topics.iter().map(String::as_str)))
+        .filter(|(topic, _)| is_pattern(topic))
+        .map(|(topic, events)| (*topic, events.clone()))
         .collect();
-    let covers = |event: &Event, topic: &str| event.dialects.iter().any(|d| d.covers(topic));
-    let mut plans: Vec<TopicPlan> = declared
-        .into_iter()
-        .map(|topic| TopicPlan {
-            topic: topic.to_owned(),
-            events: events.iter().zip(0..).filter(|(e, _)| covers(e, topic)).map(|(_, at)| at).collect(),
-        })
-        .collect();
+    let mut plans: Vec<TopicPlan> = Vec::with_capacity(declared.len());
+    for (topic, mut events) in declared {
+        let covering = patterns.iter().filter(|(pattern, _)| topic_matches(pattern, topic));
+        events.extend(covering.flat_map(|(_, events)| events));
+        plans.push(TopicPlan { topic: topic.to_owned(), events: events.into_iter().collect() });
+    }
     let wildness = |t: &str| (t.contains('#'), t.split('.').filter(|w| *w == "*").count());
     plans.sort_by(|a, b| wildness(&a.topic).cmp(&wildness(&b.topic)).then_with(|| a.topic.cmp(&b.topic)));
     plans
@@ -91,9 +100,9 @@ struct Lowering<'p> {
     declared_facts: &'p [FactDef],
     /// Places in the graph of the facts that some rule reads.
     facts: BTreeMap<usize, u32>,
-    /// Places of expressions by the hash of their content.
-    exprs: HashMap<u64, Vec<ExprId>>,
-    hashes: RandomState,
+    /// Places of expressions by their content.
+    exprs: HashTable<ExprId>,
+    hashes: DefaultHashBuilder,
     paths: HashMap<Path, PathId>,
     rule_sources: Vec<RuleSource>,
     parts: Vec<Parts>,
@@ -136,20 +145,13 @@ impl Lowering<'_> {
     }
 
     fn rule(&mut self, rule: &TypedRule, events: &BTreeMap<usize, u32>, tasks: &BTreeMap<usize, u32>) {
-        let condition = rule.condition.as_ref().map(|c| self.expr(c));
-        let conjuncts: Vec<&TypedExpr> = match rule.condition.as_ref() {
-            None => Vec::new(),
-            Some(TypedExpr { kind: TypedKind::And(parts), .. }) => parts.iter().collect(),
-            Some(one) => vec![one],
+        let (condition, conjuncts, parts) = match &rule.condition {
+            None => (None, Vec::new(), Parts::new()),
+            Some(condition) => {
+                let (judged, conjuncts) = self.condition(condition);
+                (Some(judged.id), conjuncts, judged.parts)
+            }
         };
-        let conjuncts = conjuncts
-            .into_iter()
-            .map(|part| {
-                let mut reads = Vec::new();
-                self.reads(part, &mut reads);
-                Conjunct { expr: self.expr(part), place: part.place, reads }
-            })
-            .collect();
         let axes =
             rule.axes.iter().map(|(name, list)| Axis { name: name.clone(), list: self.expr(list) }).collect();
         let actions = rule
@@ -167,10 +169,6 @@ impl Lowering<'_> {
             .collect();
         let clauses = self.clauses(&rule.clauses);
         let Some(event) = events.get(&rule.event).copied() else { return };
-        let mut parts = Parts::new();
-        if let Some(condition) = &rule.condition {
-            self.condition_parts(condition, &mut parts);
-        }
         self.parts.push(parts);
         self.rule_sources.push(RuleSource { place: rule.place, doc: rule.doc.clone(), conjuncts });
         self.graph.rules.push(Rule {
@@ -185,12 +183,50 @@ impl Lowering<'_> {
         });
     }
 
-    /// Not below quantifiers: there a part is true of some elements only.
-    fn condition_parts(&mut self, expr: &TypedExpr, out: &mut Parts) {
-        out.push((expr.place, self.expr(expr)));
-        if let TypedKind::And(_) | TypedKind::Or(_) | TypedKind::Not(_) = expr.kind {
-            expr.operands(&mut |operand| self.condition_parts(operand, out));
-        }
+    /// A rule's condition, and those of its parts that must all hold.
+    fn condition(&mut self, condition: &TypedExpr) -> (Judged, Vec<Conjunct>) {
+        let conjunct = |of: &Judged| Conjunct { expr: of.id, place: of.place, reads: of.reads.clone() };
+        let TypedKind::And(parts) = &condition.kind else {
+            let judged = self.part(condition);
+            let conjuncts = vec![conjunct(&judged)];
+            return (judged, conjuncts);
+        };
+        let (ids, operands) = self.parts(parts);
+        let conjuncts = operands.iter().map(conjunct).collect();
+        (Judged::joined(condition.place, self.shared(Expr::And(ids)), operands), conjuncts)
+    }
+
+    /// A part of a condition. Not below quantifiers: there a part is true of some elements only.
+    fn part(&mut self, part: &TypedExpr) -> Judged {
+        let (joined, operands) = match &part.kind {
+            TypedKind::And(parts) => {
+                let (ids, operands) = self.parts(parts);
+                (Expr::And(ids), operands)
+            }
+            TypedKind::Or(parts) => {
+                let (ids, operands) = self.parts(parts);
+                (Expr::Or(ids), operands)
+            }
+            TypedKind::Not(of) => {
+                let operand = self.part(of);
+                (Expr::Not(operand.id), vec![operand])
+            }
+            _ => {
+                let (id, mut reads) = (self.expr(part), Vec::new());
+                self.reads(part, &mut reads);
+                return Judged { id, place: part.place, parts: vec![(part.place, id)], reads };
+            }
+        };
+        Judged::joined(part.place, self.shared(joined), operands)
+    }
+
+    /// Parts of an `and` or `or` as written, and their places with those that need facts last.
+    fn parts(&mut self, parts: &[TypedExpr]) -> (Vec<ExprId>, Vec<Judged>) {
+        let mut judged: Vec<(usize, Judged)> =
+            facts_last(parts).map(|(at, part)| (at, self.part(part))).collect();
+        let ids = judged.iter().map(|(_, part)| part.id).collect();
+        judged.sort_by_key(|(at, _)| *at);
+        (ids, judged.into_iter().map(|(_, part)| part).collect())
     }
 
     fn clauses(&mut self, clauses: &TypedClauses) -> Clauses {
@@ -256,8 +292,8 @@ impl Lowering<'_> {
             TypedKind::Matches(of, pattern) => Expr::Matches(self.expr(of), pattern.clone()),
             TypedKind::Test(test, of) => Expr::Test(*test, self.expr(of)),
             TypedKind::Not(of) => Expr::Not(self.expr(of)),
-            TypedKind::And(parts) => Expr::And(self.facts_last(parts)),
-            TypedKind::Or(parts) => Expr::Or(self.facts_last(parts)),
+            TypedKind::And(parts) => Expr::And(facts_last(parts).map(|(_, part)| self.expr(part)).collect()),
+            TypedKind::Or(parts) => Expr::Or(facts_last(parts).map(|(_, part)| self.expr(part)).collect()),
             TypedKind::Quantified(quantifier, list, condition) => {
                 Expr::Quantified(*quantifier, self.expr(list), self.expr(condition))
             }
@@ -265,14 +301,20 @@ impl Lowering<'_> {
                 Expr::Count(self.expr(list), condition.as_ref().map(|c| self.expr(c)))
             }
         };
-        let alike = self.exprs.entry(self.hashes.hash_one(&lowered)).or_default();
-        let exprs = &mut self.graph.exprs;
-        if let Some(known) = alike.iter().find(|id| exprs.get(**id as usize) == Some(&lowered)) {
+        self.shared(lowered)
+    }
+
+    /// The place of an expression; an equal one has the same.
+    fn shared(&mut self, lowered: Expr) -> ExprId {
+        let (exprs, hashes) = (&mut self.graph.exprs, &self.hashes);
+        let hash = hashes.hash_one(&lowered);
+        let is_it = |id: &ExprId| exprs.get(*id as usize) == Some(&lowered);
+        if let Some(known) = self.exprs.find(hash, is_it) {
             return *known;
         }
         let id = u32::try_from(exprs.len()).unwrap_or(u32::MAX);
         exprs.push(lowered);
-        alike.push(id);
+        self.exprs.insert_unique(hash, id, |id| exprs.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
         id
     }
 
@@ -285,10 +327,32 @@ impl Lowering<'_> {
         self.facts.insert(declared, place);
         place
     }
+}
 
-    fn facts_last(&mut self, parts: &[TypedExpr]) -> Vec<ExprId> {
-        let asks = |part: &TypedExpr| part.any(&mut |kind| matches!(kind, TypedKind::Fact(..)));
-        let (last, first): (Vec<&TypedExpr>, Vec<&TypedExpr>) = parts.iter().partition(|p| asks(p));
-        first.into_iter().chain(last).map(|part| self.expr(part)).collect()
+/// Parts in the order in which they are judged, with their places among those written: what needs facts comes last.
+fn facts_last(parts: &[TypedExpr]) -> impl Iterator<Item = (usize, &TypedExpr)> {
+    let asks = |part: &TypedExpr| part.any(&mut |kind| matches!(kind, TypedKind::Fact(..)));
+    let (last, first): (Vec<_>, Vec<_>) = parts.iter().enumerate().partition(|(_, part)| asks(part));
+    first.into_iter().chain(last)
+}
+
+/// A part of a rule's condition, lowered.
+struct Judged {
+    id: ExprId,
+    place: Place,
+    /// Itself and the parts below it.
+    parts: Parts,
+    /// Values that it reads.
+    reads: Vec<(ExprId, Place)>,
+}
+
+impl Judged {
+    fn joined(place: Place, id: ExprId, operands: Vec<Self>) -> Self {
+        let mut joined = Self { id, place, parts: vec![(place, id)], reads: Vec::new() };
+        for operand in operands {
+            joined.parts.extend(operand.parts);
+            joined.reads.extend(operand.reads);
+        }
+        joined
     }
 }

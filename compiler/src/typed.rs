@@ -103,6 +103,27 @@ pub struct TypedRule {
     pub clauses: TypedClauses,
 }
 
+impl TypedRule {
+    /// Every expression of the rule.
+    pub fn exprs(&self) -> impl Iterator<Item = &TypedExpr> {
+        let arguments = self.actions.iter().flat_map(|(_, arguments)| arguments);
+        let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
+        let axes = self.axes.iter().map(|(_, list)| list);
+        self.condition.iter().chain(axes).chain(arguments).chain(self.clauses.keys())
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut TypedExpr> {
+        let arguments = self.actions.iter_mut().flat_map(|(_, arguments)| arguments);
+        let arguments = arguments.filter_map(|a| if let TypedArgument::Expr(e) = a { Some(e) } else { None });
+        let axes = self.axes.iter_mut().map(|(_, list)| list);
+        let TypedClauses { once, quiet, superseding, .. } = &mut self.clauses;
+        let windows = once.iter_mut().chain(quiet).flat_map(|w| &mut w.key);
+        let keys = windows.chain(superseding.iter_mut().flatten());
+        self.condition.iter_mut().chain(axes).chain(arguments).chain(keys)
+    }
+}
+
 /// A rule's windows and limits; see [`taskbot_graph::Clauses`] for their meaning.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the same clauses as those of the graph")]
@@ -292,6 +313,39 @@ impl TypedExpr {
             TypedKind::MakeNvr(parts) => parts.iter().for_each(visit),
             TypedKind::MakeRecord(_, fields) => fields.iter().flatten().for_each(visit),
             TypedKind::And(parts) | TypedKind::Or(parts) => parts.iter().for_each(visit),
+        }
+    }
+
+    /// Calls `visit` with each direct operand, to be changed.
+    pub(crate) fn operands_mut(&mut self, visit: &mut impl FnMut(&mut TypedExpr)) {
+        match &mut self.kind {
+            TypedKind::Const(_)
+            | TypedKind::Path(_)
+            | TypedKind::EventValue(_)
+            | TypedKind::Bound(_)
+            | TypedKind::List(_) => {}
+            TypedKind::Field(a, _)
+            | TypedKind::Part(a, _)
+            | TypedKind::Fact(_, a)
+            | TypedKind::In(a, _)
+            | TypedKind::Like(a, _)
+            | TypedKind::Matches(a, _)
+            | TypedKind::Test(_, a)
+            | TypedKind::Not(a) => visit(a),
+            TypedKind::Else(a, b)
+            | TypedKind::Compare(_, a, b)
+            | TypedKind::InList(a, b)
+            | TypedKind::Quantified(_, a, b) => {
+                visit(a);
+                visit(b);
+            }
+            TypedKind::Count(list, condition) => {
+                visit(list);
+                condition.iter_mut().for_each(|c| visit(c));
+            }
+            TypedKind::MakeNvr(parts) => parts.iter_mut().for_each(visit),
+            TypedKind::MakeRecord(_, fields) => fields.iter_mut().flatten().for_each(visit),
+            TypedKind::And(parts) | TypedKind::Or(parts) => parts.iter_mut().for_each(visit),
         }
     }
 

@@ -72,14 +72,13 @@ fn steps(program: &Program, graph: &Graph) -> BTreeMap<u32, Vec<Step>> {
         .filter(|(task, _)| !task.emits.is_empty())
         .map(|(task, at)| (at, task.emits.as_slice()))
         .collect();
+    let told = told(program, &emitting);
+    let heard: Vec<Vec<u32>> = graph.events.iter().map(|event| heard(event, &emitting, &told)).collect();
     for (place, rule) in graph.rules.iter().enumerate() {
         let Some(event) = graph.events.get(rule.event as usize) else { continue };
-        for (from, emits) in &emitting {
-            let fires = emits.iter().any(|name| *name == event.name || raw_covers(program, event, name));
-            if fires {
-                let to = rule.actions.iter().map(|action| Step { to: action.task, rule: place });
-                steps.entry(*from).or_default().extend(to);
-            }
+        for from in heard.get(rule.event as usize).into_iter().flatten() {
+            let to = rule.actions.iter().map(|action| Step { to: action.task, rule: place });
+            steps.entry(*from).or_default().extend(to);
         }
         if event.name.starts_with(OF_EVERY_RUN) {
             for action in rule.actions.iter().filter(|action| fires_for(graph, rule, action.task)) {
@@ -90,11 +89,25 @@ fn steps(program: &Program, graph: &Graph) -> BTreeMap<u32, Vec<Step>> {
     steps
 }
 
-/// Whether rules on a topic as it is hear an event of this name.
-fn raw_covers(program: &Program, waits: &Event, emitted: &str) -> bool {
-    let told =
-        program.events.iter().filter(|e| e.name == emitted).flat_map(|e| &e.dialects).flat_map(|d| &d.topics);
-    waits.values.is_empty() && told.into_iter().any(|told| waits.dialects.iter().any(|d| d.covers(told)))
+/// The topics on which each event is told that some task causes.
+fn told<'p>(program: &'p Program, emitting: &[(u32, &'p [String])]) -> BTreeMap<&'p str, Vec<&'p str>> {
+    let emitted: BTreeSet<&str> = emitting.iter().flat_map(|(_, emits)| *emits).map(String::as_str).collect();
+    let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for event in program.events.iter().filter(|event| emitted.contains(event.name.as_str())) {
+        let topics = event.dialects.iter().flat_map(|d| &d.topics).map(String::as_str);
+        told.entry(&event.name).or_default().extend(topics);
+    }
+    told
+}
+
+/// The tasks whose events rules on this one hear, by its name or, where it is a topic as it is, by what is told there.
+fn heard(waits: &Event, emitting: &[(u32, &[String])], told: &BTreeMap<&str, Vec<&str>>) -> Vec<u32> {
+    let covers = |topic: &&str| waits.dialects.iter().any(|d| d.covers(topic));
+    let hears = |name: &String| {
+        let on_topics = || told.get(name.as_str()).is_some_and(|topics| topics.iter().any(covers));
+        *name == waits.name || (waits.values.is_empty() && on_topics())
+    };
+    emitting.iter().filter(|(_, emits)| emits.iter().any(hears)).map(|(task, _)| *task).collect()
 }
 
 /// Whether a rule on what taskbot tells of every run can match a run of this task.

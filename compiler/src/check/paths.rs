@@ -39,7 +39,6 @@ impl Checker<'_, '_> {
         if !view.knows(&first.text) && self.names.lets.contains_key(&first.text) {
             return self.named(view, names, place, expected);
         }
-        let mut key = path_key([first.text.as_str()].into_iter());
         let mut at = match &view.root {
             _ if view.bound.iter().any(|(n, _)| *n == first.text) => {
                 let depth = view.bound.iter().rev().position(|(n, _)| *n == first.text)?;
@@ -70,13 +69,13 @@ impl Checker<'_, '_> {
             Root::Raw => return self.raw_path(view, names, place, expected),
             Root::Nothing => return self.unknown_name(view, first, None),
         };
-        if view.guarded.contains(&key) {
+        let guarded = |upto: usize| names.get(..upto).is_some_and(|names| view.is_guarded(names));
+        if guarded(1) {
             at.presence = Presence::Required;
         }
-        for name in rest {
+        for (name, upto) in rest.iter().zip(2..) {
             at = self.access(view, at, name)?;
-            key = path_key([key.as_str(), name.text.as_str()].into_iter());
-            if view.guarded.contains(&key) {
+            if guarded(upto) {
                 at.presence = Presence::Required;
             }
         }
@@ -154,8 +153,7 @@ impl Checker<'_, '_> {
             ty: ty.clone(),
             presence: Presence::Optional,
         };
-        let key = path_key(names.iter().map(|n| n.text.as_str()));
-        let presence = if view.guarded.contains(&key) { Presence::Required } else { Presence::Optional };
+        let presence = if view.is_guarded(names) { Presence::Required } else { Presence::Optional };
         Some(TypedExpr { kind: TypedKind::Path(path), ty: ty.clone(), presence, place })
     }
 

@@ -3,7 +3,7 @@
 //! Comes in: an event's values, a body's shape, or one value, and the guards read so far. Goes out: whether a name is known.
 //! Guards are kept by the spelling of their path, so no name may stand for two things in one view.
 
-use taskbot_grammar::{Expr, ExprKind, Let, Span};
+use taskbot_grammar::{Expr, ExprKind, Let, Name, Span};
 use taskbot_graph::{Place, Type};
 
 use super::shape::Shape;
@@ -71,8 +71,22 @@ impl<'v> View<'v> {
         names
     }
 
+    /// Whether a path can begin with this name.
     pub(super) fn knows(&self, name: &str) -> bool {
-        self.names().contains(&name)
+        let of_root = match &self.root {
+            Root::Nothing | Root::Value(_) => false,
+            Root::Raw => name == RAW_BODY,
+            Root::Event(event) => event.values.iter().any(|v| v.name == name),
+            Root::Body { body, subject } => {
+                body.member(name).is_some() || subject.is_some_and(|(subject, _)| subject == name)
+            }
+        };
+        of_root || self.bound.iter().any(|(bound, _)| bound == name)
+    }
+
+    /// Whether a guard has shown this path to be there.
+    pub(super) fn is_guarded(&self, names: &[Name]) -> bool {
+        !self.guarded.is_empty() && self.guarded.contains(&path_key(names.iter().map(|n| n.text.as_str())))
     }
 }
 
