@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use taskbot_compiler::{Compiled, Manifest, ManifestInput, Needed, SourceText, compile, imports};
+use taskbot_compiler::{Compiled, Compiler, Manifest, ManifestInput, Needed, SourceText, compile, imports};
 use taskbot_runtime::task;
 
 use crate::output::Failure;
@@ -23,6 +23,11 @@ pub const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Compiles rule files, together with the standard library.
 pub fn load(paths: &[PathBuf]) -> Result<Compiled, Failure> {
     compiled(&sources(paths)?)
+}
+
+/// The same with a compiler that remembers the rules of last time.
+pub fn load_again<'c>(compiler: &'c mut Compiler, paths: &[PathBuf]) -> Result<&'c Compiled, Failure> {
+    Ok(compiler.compile(&sources(paths)?, &manifests()?))
 }
 
 /// Compiles the texts of rule files, together with the standard library.

@@ -4,9 +4,10 @@
 //! `reload` function that compiles its rules, a reader of its store. Without a file the defaults are meant.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use taskbot_compiler::Compiler;
 use taskbot_runtime::config::Config;
 use taskbot_runtime::daemon::Reload;
 use taskbot_runtime::store::Reader;
@@ -46,14 +47,17 @@ pub async fn with_standard_tasks(mut config: Config) -> Result<Config, Failure> 
     Ok(config)
 }
 
-/// Compiles the site's rules whenever the daemon asks; what is wrong with them is the error's text.
+/// Compiles the site's rules whenever the daemon asks; what is wrong with them is the error's text. What did not change since it
+/// asked last is not compiled again.
 pub fn reload(paths: Vec<PathBuf>) -> Reload {
+    let compiler = Mutex::new(Compiler::default());
     Arc::new(move || {
-        let compiled = rules::load(&paths).map_err(|failure| failure.to_string())?;
+        let mut compiler = compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = rules::load_again(&mut compiler, &paths).map_err(|failure| failure.to_string())?;
         match &compiled.graph {
             Some(graph) => Ok(graph.to_bytes()),
             None => {
-                let findings = check::print_findings(&compiled, Paint::plain()).join("\n");
+                let findings = check::print_findings(compiled, Paint::plain()).join("\n");
                 Err(format!("the rules have errors; nothing was started or changed\n{findings}"))
             }
         }

@@ -14,21 +14,23 @@ mod lint;
 mod lower;
 mod names;
 mod select;
+mod session;
 mod suppress;
 mod syntax;
 mod typed;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use taskbot_grammar as tree;
-use taskbot_graph::{Graph, Place, SourceFile};
+use taskbot_graph::{Graph, SourceFile};
 
 pub use analysis::{Beside, RuleOf, Witness, witness};
 pub use diagnostic::{CODES, Code, Diagnostic, Label, Level, Safety, Severity, Suggestion, closest};
 pub use imports::imports;
 pub use lint::{Domains, lint};
 pub use select::{Levels, Selection, UnknownCode, WrongLevel, code, select};
+pub use session::{Compiler, compile};
 pub use typed::{
     Looping, Program, TestFact, TestMessage, TypedArgument, TypedClauses, TypedDialect, TypedEvent,
     TypedExpect, TypedExpectKind, TypedExpr, TypedKind, TypedRule, TypedTest, TypedValue, TypedWindow,
@@ -102,78 +104,6 @@ pub struct Compiled {
     pub(crate) used_lets: BTreeSet<String>,
     /// For each rule of the graph the parts of its condition.
     pub(crate) parts: Vec<lower::Parts>,
-}
-
-/// A file's tree, and what of it could not be read.
-type Parsed = (Arc<tree::File>, Vec<tree::SyntaxError>);
-
-fn parsed_of(text: &str) -> Parsed {
-    let (tree, errors) = tree::parse(text);
-    (Arc::new(tree), errors)
-}
-
-/// The standard library's files, in the order of its modules: read once, however often something is compiled.
-fn standard_trees() -> &'static [Parsed] {
-    static TREES: OnceLock<Vec<Parsed>> = OnceLock::new();
-    TREES.get_or_init(|| taskbot_stdlib::modules().iter().map(|(_, text)| parsed_of(text)).collect())
-}
-
-/// Compiles a program. Nothing is lowered if anything is an error.
-pub fn compile(sources: &[SourceText], manifests: &[Manifest]) -> Compiled {
-    let standard = taskbot_stdlib::modules()
-        .iter()
-        .map(|(name, text)| SourceFile { path: format!("std/{name}.tb"), text: (*text).to_owned() });
-    let mut own: Vec<&SourceText> = sources.iter().collect();
-    own.sort_by(|a, b| a.path.cmp(&b.path));
-    own.dedup_by(|a, b| a.path == b.path);
-    let mut files: Vec<SourceFile> = standard.collect();
-    let own_from = files.len();
-    files.extend(own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.clone() }));
-
-    let mut diagnostics = Vec::new();
-    let mut declared = BTreeSet::new();
-    let mut trees: Vec<Arc<tree::File>> = Vec::with_capacity(files.len());
-    let mut parsed = standard_trees().iter().cloned();
-    for (file, at) in files.iter().zip(0..) {
-        let (tree, errors) = parsed.next().unwrap_or_else(|| parsed_of(&file.text));
-        if !errors.is_empty() {
-            declared.extend(tree::declared(&file.text));
-        }
-        diagnostics.extend(errors.into_iter().map(|e| syntax::diagnostic(at, &file.text, e)));
-        trees.push(tree);
-    }
-    let placed = trees.iter().enumerate().map(|(at, tree)| {
-        let origin = if at < own_from { Origin::Standard } else { Origin::Own };
-        (u32::try_from(at).unwrap_or(u32::MAX), origin, &**tree)
-    });
-    let names = names::collect(placed, &mut diagnostics);
-    imports::check(&names, &files, &mut diagnostics);
-    let (program, used_lets) = check::check(&names, manifests, &mut diagnostics);
-    // What a declaration with a syntax error declares is not told to be unknown as well.
-    let unknown = ["TB0201", "TB0202", "TB0204", "TB0206"];
-    diagnostics
-        .retain(|d| !unknown.contains(&d.code.id) || !declared.contains(text_at(&files, d.primary.place)));
-    // A let is looked into wherever it is used, and told of once.
-    diagnostics.sort_by_key(|d| (d.primary.place.file, d.primary.place.start, d.code.id));
-    diagnostics.dedup_by(|a, b| a.code.id == b.code.id && a.primary == b.primary && a.message == b.message);
-
-    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let lowered = (!failed).then(|| lower::lower(&program, files.clone()));
-    let (graph, parts) = lowered.map_or((None, Vec::new()), |(graph, parts)| (Some(graph), parts));
-    let graph = graph.filter(|graph| {
-        let before = diagnostics.len();
-        analysis::loops(&program, graph, &mut diagnostics);
-        diagnostics.len() == before
-    });
-    let rules = names.rules.len();
-    let origin = |at| if at < own_from { Origin::Standard } else { Origin::Own };
-    let origins = (0..files.len()).map(origin).collect();
-    Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets, parts }
-}
-
-fn text_at(files: &[SourceFile], place: Place) -> &str {
-    let text = files.get(place.file as usize).map_or("", |file| file.text.as_str());
-    text.get(place.start as usize..place.end as usize).unwrap_or_default()
 }
 
 /// Everything that is found in a program: what is wrong, lints, and what is wrong with suppressions, by place. What is off or

@@ -102,7 +102,7 @@ impl Checker<'_, '_> {
     }
 
     /// A group has the same limit wherever it stands.
-    fn one_limit(&mut self, place: Place, name: &Name, runs: u32) {
+    pub(super) fn one_limit(&mut self, place: Place, name: &Name, runs: u32) {
         match self.groups.get(&name.text) {
             Some((known, first)) if *known != runs => {
                 let message =

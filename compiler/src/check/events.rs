@@ -3,6 +3,8 @@
 //! Comes in: the trees of events. Goes out: typed events. A value that is not optional is given by every dialect, from paths
 //! that the dialect requires, so that whatever fits a dialect has all its values.
 
+use std::rc::Rc;
+
 use taskbot_grammar::{self as tree, Expr, ExprKind, Name, Optional, TypeKind, ValueExpr, Varies};
 use taskbot_graph::{Path, Place, Presence, Root as PathRoot, Scope, Type};
 
@@ -99,25 +101,27 @@ impl Checker<'_, '_> {
     }
 
     /// An event of its own for a topic that no event declares: it has no values, its rules read the body.
-    pub(super) fn raw_event(&mut self, place: Place, topic: &str) -> Option<usize> {
-        let name = format!("topic {topic:?}");
-        if let Some(known) = self.program.events.iter().position(|e| e.name == name) {
-            return Some(known);
+    pub(super) fn raw_event(&mut self, place: Place, topic: &str) -> Option<(usize, Rc<TypedEvent>)> {
+        if let Some((at, known)) = self.topics.get(topic) {
+            return Some((*at, Rc::clone(known)));
         }
         if !self.is_topic(place, topic) {
             return None;
         }
         let dialect =
             TypedDialect { name: "raw".into(), topics: vec![topic.to_owned()], ..TypedDialect::default() };
-        self.program.events.push(TypedEvent {
-            name,
+        let event = TypedEvent {
+            name: format!("topic {topic:?}"),
             doc: String::new(),
             place,
             values: Vec::new(),
             dialects: vec![dialect],
             deprecated: None,
-        });
-        self.program.events.len().checked_sub(1)
+        };
+        let (at, shared) = (self.program.events.len(), Rc::new(event.clone()));
+        self.program.events.push(event);
+        self.topics.insert(topic.to_owned(), (at, Rc::clone(&shared)));
+        Some((at, shared))
     }
 
     fn topics(&mut self, placed: &Placed<'_, tree::Event>, dialect: &tree::Dialect) -> Vec<String> {

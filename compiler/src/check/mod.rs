@@ -4,6 +4,7 @@
 //! lets, enums, records, facts, tasks, events, rules, tests; what is wrong in one is left out of the next, so that one mistake is told
 //! once. It never looks at messages and emits no code.
 
+mod before;
 mod clauses;
 mod declarations;
 mod events;
@@ -16,23 +17,35 @@ mod shape;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use taskbot_grammar::Let;
 use taskbot_graph::{Place, TaskDef, Type};
+
+pub(crate) use before::{Before, Checked};
 
 use crate::Manifest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::{Names, Table};
 use crate::typed::{Program, TypedEvent, TypedExpr};
 
-/// Checks a whole program.
+/// What checking gives.
+pub(crate) struct Typed {
+    pub(crate) program: Program,
+    /// Lets that something reads.
+    pub(crate) used_lets: BTreeSet<String>,
+    /// How each rule of the program was checked.
+    pub(crate) checked: Vec<Checked>,
+}
+
+/// Checks a whole program, but for the rules that were checked before.
 pub(crate) fn check(
     names: &Names<'_>,
     manifests: &[Manifest],
+    before: Before,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Program, BTreeSet<String>) {
+) -> Typed {
     let mut checker = Checker {
         names,
         manifests,
@@ -41,8 +54,9 @@ pub(crate) fn check(
         types: BTreeMap::new(),
         facts: BTreeMap::new(),
         groups: BTreeMap::new(),
-        waited_for: BTreeMap::new(),
-        run: BTreeMap::new(),
+        waited_for: HashMap::new(),
+        topics: HashMap::new(),
+        run: HashMap::new(),
         lets: Table::default(),
         broken_lets: BTreeSet::new(),
         used_lets: BTreeSet::new(),
@@ -53,9 +67,9 @@ pub(crate) fn check(
     checker.facts();
     checker.tasks();
     checker.events();
-    checker.rules();
+    let checked = checker.rules(before);
     checker.tests();
-    (checker.program, checker.used_lets)
+    Typed { program: checker.program, used_lets: checker.used_lets, checked }
 }
 
 /// What is known so far.
@@ -70,10 +84,12 @@ struct Checker<'c, 't> {
     facts: BTreeMap<(String, String), (usize, TypedExpr)>,
     /// The limit of each group, and where it stands first.
     groups: BTreeMap<String, (u32, Place)>,
-    /// Events that rules wait for, by their places in the program: shared with each of these rules.
-    waited_for: BTreeMap<usize, Rc<TypedEvent>>,
+    /// Events that rules wait for, with their places in the program: shared by all of these rules.
+    waited_for: HashMap<String, (usize, Rc<TypedEvent>)>,
+    /// Topics that no event declares and rules wait for, in the same way.
+    topics: HashMap<String, (usize, Rc<TypedEvent>)>,
     /// Tasks that rules run, in the same way.
-    run: BTreeMap<usize, Rc<TaskDef>>,
+    run: HashMap<String, (usize, Rc<TaskDef>)>,
     /// Lets without those that stand for themselves, so that looking into them ends.
     lets: Table<'t, Let>,
     /// Lets that stand for themselves: told once.

@@ -3,13 +3,15 @@
 //! Comes in: the trees of rules. Goes out: typed rules with stable names. Arguments are bound by name and type: an axis first,
 //! then the event's values; what does not bind so must be written. Type alone never binds.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use taskbot_grammar::{self as tree, Call, Expr, ExprKind, Waits};
+use hashbrown::HashMap;
+use taskbot_grammar::{self as tree, Call, ClauseKind, Expr, ExprKind, Name, Waits};
 use taskbot_graph::{Param, Place, Presence, Scope, TaskDef, Type, Value};
 
 use super::Checker;
+use super::before::{self, Before, Checked};
 use super::view::{Root, View};
 
 use crate::diagnostic::{
@@ -32,37 +34,75 @@ impl Axis {
 }
 
 impl Checker<'_, '_> {
-    pub(super) fn rules(&mut self) {
-        let mut known: BTreeMap<String, Place> = BTreeMap::new();
-        for placed in &self.names.rules {
+    /// Checks every rule, but for those that were checked before.
+    pub(super) fn rules(&mut self, mut before: Before) -> Vec<Checked> {
+        let names = self.names;
+        self.program.rules.reserve_exact(names.rules.len());
+        let mut known: HashMap<Cow<'_, str>, Place> = HashMap::with_capacity(names.rules.len());
+        let mut checked = Vec::with_capacity(names.rules.len());
+        let mut all_lets = std::mem::take(&mut self.used_lets);
+        for (at, placed) in names.rules.iter().enumerate() {
             let name = rule_name(placed.node);
             let place = placed.place(placed.item.span);
             if let Some(first) = known.insert(name.clone(), place) {
-                let (message, help) = match &placed.node.name {
-                    Some(_) => (format!("two rules are named `{name}`"), "rename one of them".to_owned()),
-                    None => (
-                        format!("two rules are called `{name}`: same event, same tasks"),
-                        "name them: `rule NAME on ...`, or join their conditions with `or`".to_owned(),
-                    ),
-                };
-                let at = placed.node.name.as_ref().map_or(place, |n| placed.place(n.span));
-                let diagnostic = Diagnostic::new(&TB0209, at, message, "the second rule")
-                    .other(first, "the first one")
-                    .help(help);
-                self.push(diagnostic);
+                self.second_rule(placed, &name, first);
             }
-            if let Some(rule) = self.rule(placed, name, place) {
+            let told = self.diagnostics.len();
+            let rule = match before.take(at) {
+                Some((rule, lets)) => {
+                    self.used_lets = lets;
+                    self.rule_again(placed, rule, place)
+                }
+                None => self.rule(placed, name.into_owned(), place),
+            };
+            let lets = std::mem::take(&mut self.used_lets);
+            all_lets.extend(lets.iter().cloned());
+            if let Some(rule) = rule {
                 self.program.rules.push(rule);
+                checked.push(Checked { at, lets: (told == self.diagnostics.len()).then_some(lets) });
             }
         }
+        self.used_lets = all_lets;
+        checked
+    }
+
+    fn second_rule(&mut self, placed: &Placed<'_, tree::Rule>, name: &str, first: Place) {
+        let (message, help) = match &placed.node.name {
+            Some(_) => (format!("two rules are named `{name}`"), "rename one of them".to_owned()),
+            None => (
+                format!("two rules are called `{name}`: same event, same tasks"),
+                "name them: `rule NAME on ...`, or join their conditions with `or`".to_owned(),
+            ),
+        };
+        let at =
+            placed.node.name.as_ref().map_or(placed.place(placed.item.span), |name| placed.place(name.span));
+        let diagnostic =
+            Diagnostic::new(&TB0209, at, message, "the second rule").other(first, "the first one").help(help);
+        self.push(diagnostic);
+    }
+
+    /// A rule that is the same as before: what depends on other rules is looked at again.
+    fn rule_again(
+        &mut self,
+        placed: &Placed<'_, tree::Rule>,
+        mut rule: TypedRule,
+        place: Place,
+    ) -> Option<TypedRule> {
+        (rule.event, _) = self.event_of(placed, &placed.node.event)?;
+        for clause in &placed.node.clauses {
+            if let (ClauseKind::Group { name, .. }, Some(group)) = (&clause.kind, &rule.clauses.group) {
+                self.one_limit(placed.place(name.span), name, group.runs);
+            }
+        }
+        before::move_to(&mut rule, place);
+        Some(rule)
     }
 
     fn rule(&mut self, placed: &Placed<'_, tree::Rule>, name: String, place: Place) -> Option<TypedRule> {
         let rule = placed.node;
         let tasks: Vec<Option<(usize, Rc<TaskDef>)>> =
             rule.calls.iter().map(|call| self.task(placed, call)).collect();
-        let event_at = self.event_of(placed, &rule.event)?;
-        let event = self.waited_for(event_at)?;
+        let (event_at, event) = self.event_of(placed, &rule.event)?;
         let root = if matches!(rule.event, Waits::Topic(_)) { Root::Raw } else { Root::Event(&event) };
         let mut view = View::new(placed.file, root);
         let condition = rule.condition.as_ref().map(|c| self.condition(&mut view, c));
@@ -108,24 +148,23 @@ impl Checker<'_, '_> {
         })
     }
 
-    fn event_of(&mut self, placed: &Placed<'_, tree::Rule>, waits: &Waits) -> Option<usize> {
+    fn event_of(
+        &mut self,
+        placed: &Placed<'_, tree::Rule>,
+        waits: &Waits,
+    ) -> Option<(usize, Rc<TypedEvent>)> {
         let place = placed.place(waits.name().span);
-        match waits {
-            Waits::Topic(topic) => self.raw_event(place, &topic.text),
-            Waits::Event(event) => {
-                self.known_event(place, &event.text);
-                self.program.events.iter().position(|e| e.name == event.text)
-            }
+        let Waits::Event(Name { text: name, .. }) = waits else {
+            return self.raw_event(place, &waits.name().text);
+        };
+        if let Some((at, known)) = self.waited_for.get(name) {
+            return Some((*at, Rc::clone(known)));
         }
-    }
-
-    fn waited_for(&mut self, at: usize) -> Option<Rc<TypedEvent>> {
-        if let Some(known) = self.waited_for.get(&at) {
-            return Some(Rc::clone(known));
-        }
+        self.known_event(place, name);
+        let at = self.program.events.iter().position(|e| e.name == *name)?;
         let event = Rc::new(self.program.events.get(at)?.clone());
-        self.waited_for.insert(at, Rc::clone(&event));
-        Some(event)
+        self.waited_for.insert(name.clone(), (at, Rc::clone(&event)));
+        Some((at, event))
     }
 
     pub(super) fn task<T>(&mut self, placed: &Placed<'_, T>, call: &Call) -> Option<(usize, Rc<TaskDef>)> {
@@ -136,12 +175,12 @@ impl Checker<'_, '_> {
                 Some("write one rule for each task, and choose between them with `where`".into());
             return None;
         }
+        if let Some((at, known)) = self.run.get(name) {
+            return Some((*at, Rc::clone(known)));
+        }
         if let Some(at) = self.program.tasks.iter().position(|t| t.name == *name) {
-            if let Some(known) = self.run.get(&at) {
-                return Some((at, Rc::clone(known)));
-            }
             let task = Rc::new(self.program.tasks.get(at)?.clone());
-            self.run.insert(at, Rc::clone(&task));
+            self.run.insert(name.clone(), (at, Rc::clone(&task)));
             return Some((at, task));
         }
         if !self.names.tasks.contains_key(name) {
@@ -369,12 +408,12 @@ impl Checker<'_, '_> {
 }
 
 /// The written name, else event and tasks.
-fn rule_name(rule: &tree::Rule) -> String {
+fn rule_name(rule: &tree::Rule) -> Cow<'_, str> {
     match &rule.name {
-        Some(name) => name.text.clone(),
+        Some(name) => Cow::Borrowed(&name.text),
         None => {
             let tasks: Vec<&str> = rule.calls.iter().map(|c| c.task.text.as_str()).collect();
-            format!("{}/{}", rule.event.name().text, tasks.join("+"))
+            Cow::Owned(format!("{}/{}", rule.event.name().text, tasks.join("+")))
         }
     }
 }
