@@ -21,6 +21,9 @@ use crate::typed::{
 /// The parts of a rule's condition that are conditions themselves, outermost first, with their places.
 pub(crate) type Parts = Vec<(Place, ExprId)>;
 
+/// Expressions that most rules have for themselves.
+const EXPRS_A_RULE: usize = 4;
+
 /// Lowers a program. Gives for each rule of the graph the parts of its condition, for the lints.
 pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Parts>) {
     let mut lowering = Lowering { declared_facts: &program.facts, ..Lowering::default() };
@@ -44,6 +47,7 @@ pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Pa
     lowering.graph.rules.reserve_exact(count);
     lowering.rule_sources.reserve_exact(count);
     lowering.parts.reserve_exact(count);
+    lowering.reserve(count.saturating_mul(EXPRS_A_RULE));
     for rule in &program.rules {
         lowering.rule(rule, &event_places, &task_places);
     }
@@ -109,6 +113,13 @@ struct Lowering<'p> {
 }
 
 impl Lowering<'_> {
+    /// Makes room for expressions: a table that grows looks at all of them again.
+    fn reserve(&mut self, exprs: usize) {
+        self.graph.exprs.reserve(exprs);
+        let (known, hashes) = (&self.graph.exprs, &self.hashes);
+        self.exprs.reserve(exprs, |id| known.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
+    }
+
     fn event(&mut self, event: &TypedEvent, read: &BTreeSet<usize>) -> Event {
         let values =
             event.values.iter().map(|v| EventValue { name: v.name.clone(), scope: v.scope }).collect();

@@ -1,5 +1,5 @@
 //! A text read again after an edit is read as if it were new.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::indexing_slicing, reason = "tests")]
 
 mod programs;
 
