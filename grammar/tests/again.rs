@@ -63,17 +63,20 @@ fn what_an_edit_reaches_is_read_again() {
     }
 }
 
+/// What an edit puts in.
+const PUT_IN: &str = "[a-z\"(){}\\[\\]=.# \n]{0,3}|on e run t\n|\nrule x |## d\n|\nlet y = 1\n";
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn after_random_edits(
         programs in proptest::collection::vec(proptest::collection::vec(any::<u16>(), 0..60), 1..6),
-        edits in proptest::collection::vec((any::<u16>(), 0_usize..40, "[a-z\"(){}\\[\\]=.# \n]{0,3}|on e run t\n|\nrule x |## d\n|\nlet y = 1\n"), 1..4),
+        edits in proptest::collection::vec((any::<u16>(), 0_usize..40, PUT_IN), 1..4),
     ) {
         let mut before: String = programs.iter().map(|numbers| programs::program(numbers) + "\n").collect();
         for (at, cut, put) in edits {
-            let boundary = |at: usize| (at..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(before.len());
+            let boundary = |at: usize| (at..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or_default();
             let start = boundary(usize::from(at) % (before.len() + 1));
             let end = boundary((start + cut).min(before.len()));
             let text = format!("{}{put}{}", &before[..start], &before[end..]);
