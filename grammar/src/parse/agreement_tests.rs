@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "../../tests/programs/mod.rs"]
-mod programs;
+pub(super) mod programs;
 
 use std::fs;
 use std::path::Path;

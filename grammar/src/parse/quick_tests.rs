@@ -1,14 +1,12 @@
 //! What is read without pest is what pest reads: the same tree, the same errors.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "../../tests/programs/mod.rs"]
-mod programs;
-
 use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::agreement_tests::programs;
 use super::*;
 
 fn agree(text: &str) {
