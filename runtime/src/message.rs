@@ -4,7 +4,7 @@
 //! never reaches a command line: text of a message is a `MessageText`, which has no conversion to a path,
 //! option or environment name.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::SystemTime;
 
 /// Text that came from outside. `Display` escapes control and bidirectional characters; the raw text is only for
@@ -18,6 +18,11 @@ impl MessageText {
         Self(text.into())
     }
 
+    /// Whether nothing of a text has to be escaped.
+    pub fn prints(text: &str) -> bool {
+        !text.chars().any(misleads)
+    }
+
     /// The raw text, for places with their own framing: JSON, SQL parameters, the value of an environment variable.
     pub fn expose(&self) -> &str {
         &self.0
@@ -26,20 +31,19 @@ impl MessageText {
 
 impl fmt::Display for MessageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            // Marks of direction, and the separators of lines and paragraphs beside the control characters.
-            let misleading = matches!(
-                c,
-                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            );
-            if c.is_control() || misleading {
-                write!(f, "{}", c.escape_unicode())?;
-            } else {
-                write!(f, "{c}")?;
-            }
+        if Self::prints(&self.0) {
+            return f.write_str(&self.0);
         }
-        Ok(())
+        self.0
+            .chars()
+            .try_for_each(|c| if misleads(c) { write!(f, "{}", c.escape_unicode()) } else { f.write_char(c) })
     }
+}
+
+/// Control characters, marks of direction, and the separators of lines and paragraphs.
+fn misleads(c: char) -> bool {
+    let mark = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || !c.is_ascii() && mark(c)
 }
 
 impl fmt::Debug for MessageText {
@@ -70,7 +74,8 @@ mod tests {
     #[test]
     fn what_misleads_a_reader_is_escaped() {
         for c in ['\n', '\u{1b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}'] {
-            assert_eq!(MessageText::new(c).to_string(), c.escape_unicode().to_string());
+            assert_eq!(MessageText::new(format!("a{c}b")).to_string(), format!("a{}b", c.escape_unicode()));
+            assert!(!MessageText::prints(&format!("a{c}b")));
         }
         assert_eq!(MessageText::new("zażółć ‐ ok").to_string(), "zażółć ‐ ok");
     }
