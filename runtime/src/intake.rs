@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::fingerprint::Fingerprint;
 use crate::limits;
 use crate::message::{Message, MessageText};
 use crate::source::Wire;
@@ -40,7 +41,8 @@ pub struct Quarantine {
     pub reason: String,
     /// Its first bytes, at most `limits::QUARANTINE_HEAD_BYTES`.
     pub head: Vec<u8>,
-    /// Lower-case hex SHA-256 of all its bytes; empty where the transport saw only a part of them.
+    /// Lower-case hex SHA-256 of its bytes, of a message larger than `limits::FINGERPRINT_BYTES` of that many; empty where
+    /// the transport saw less.
     pub sha256: String,
     /// Its whole length in bytes.
     pub length_bytes: u64,
@@ -86,8 +88,14 @@ pub fn accept(wire: Wire, source: &str, limits: &IntakeLimits) -> Result<Message
         Wire::Amqp { routing_key, message_id, sent_at, body } => {
             let judged = bounded(&body, limits)
                 .map_err(|refusal| Refusal { topic: Some(routing_key.clone()), ..refusal })
-                .and_then(|text| amqp(&routing_key, message_id, sent_at.as_deref(), text, source));
-            (body, judged)
+                .and_then(|text| amqp(&routing_key, message_id, sent_at.as_deref(), text));
+            match judged {
+                Err(refusal) => (body, Err(refusal)),
+                Ok((id, sent_at)) => {
+                    let topic = MessageText::new(routing_key);
+                    return Ok(Message { id, topic, body, sent_at, source: source.to_owned() });
+                }
+            }
         }
         Wire::Record { line } => {
             let judged = bounded(&line, limits).and_then(|text| record(text, source));
@@ -97,7 +105,7 @@ pub fn accept(wire: Wire, source: &str, limits: &IntakeLimits) -> Result<Message
     judged.map_err(|refusal| Quarantine {
         topic: refusal.topic.filter(|topic| topic.len() <= limits::TOPIC_BYTES).map(MessageText::new),
         reason: printable_reason(&refusal.reason),
-        sha256: hex_sha256(&[&bytes]),
+        sha256: Fingerprint::of(&bytes),
         length_bytes: bytes.len() as u64,
         head: first_bytes(bytes),
     })
@@ -113,14 +121,6 @@ fn first_bytes(mut bytes: Vec<u8>) -> Vec<u8> {
 fn printable_reason(reason: &str) -> String {
     let short: String = reason.chars().take(limits::REASON_CHARS).collect();
     MessageText::new(short).to_string()
-}
-
-fn hex_sha256(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part);
-    }
-    format!("{:x}", hash.finalize())
 }
 
 fn bounded<'a>(bytes: &'a [u8], limits: &IntakeLimits) -> Result<&'a str, Refusal> {
@@ -148,23 +148,18 @@ fn fedmsg(frame_topic: &[u8], envelope: &str, source: &str) -> Result<Message, R
     }
 }
 
+/// A body off the wire, whose envelope is the broker's: gives its identity and time.
 fn amqp(
     routing_key: &str,
     message_id: Option<String>,
     sent_at: Option<&str>,
     body: &str,
-    source: &str,
-) -> Result<Message, Refusal> {
+) -> Result<(MessageText, Option<SystemTime>), Refusal> {
     let refuse = |reason| Refusal::of(routing_key, reason);
     check_topic(routing_key).map_err(refuse)?;
     check_object(body).map_err(|reason| refuse(format!("body: {reason}")))?;
-    Ok(Message {
-        id: identity(message_id, routing_key, body).map_err(refuse)?,
-        topic: MessageText::new(routing_key),
-        body: body.as_bytes().to_vec(),
-        sent_at: sent_at.map(rfc3339).transpose().map_err(refuse)?,
-        source: source.to_owned(),
-    })
+    let id = identity(message_id, routing_key, body).map_err(refuse)?;
+    Ok((id, sent_at.map(rfc3339).transpose().map_err(refuse)?))
 }
 
 /// A recorded line: a fedmsg envelope holds `msg`, a fedora-messaging record `body`.
@@ -228,7 +223,7 @@ fn check_topic(topic: &str) -> Result<(), String> {
         Err("the topic is empty".to_owned())
     } else if topic.len() > limits::TOPIC_BYTES {
         Err(format!("the topic has {} bytes, the limit is {}", topic.len(), limits::TOPIC_BYTES))
-    } else if MessageText::new(topic).to_string() != topic {
+    } else if !MessageText::prints(topic) {
         Err(format!("the topic `{topic}` holds characters that do not print"))
     } else {
         Ok(())
@@ -244,8 +239,9 @@ fn identity(id: Option<String>, topic: &str, body: &str) -> Result<MessageText, 
         }
         Some(id) => Ok(MessageText::new(id)),
         None => {
-            let hash = hex_sha256(&[topic.as_bytes(), b"\n", body.as_bytes()]);
-            Ok(MessageText::new(format!("sha256:{hash}")))
+            // All of it, unlike a fingerprint: two messages must never count as one.
+            let hash = Sha256::new_with_prefix(topic).chain_update(b"\n").chain_update(body).finalize();
+            Ok(MessageText::new(format!("sha256:{hash:x}")))
         }
     }
 }

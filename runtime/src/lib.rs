@@ -16,6 +16,7 @@ pub mod effect;
 pub mod executor;
 pub mod facts;
 pub mod fetch;
+mod fingerprint;
 pub mod generation;
 pub mod held;
 pub mod inbox;

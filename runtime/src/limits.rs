@@ -8,10 +8,15 @@ pub const MESSAGE_BYTES_DEFAULT: usize = 1 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// Deepest nesting of a message's JSON: real ones stay under 20.
 pub const MESSAGE_DEPTH: usize = 64;
+/// Of a message that is set aside, how much is hashed: all of one within the default limit. Without instructions of its own for
+/// SHA-256 a processor hashes some 200 MB a second, and promise P07 leaves 50 ms.
+pub const FINGERPRINT_BYTES: usize = MESSAGE_BYTES_DEFAULT;
 /// Of an oversized message, what is kept beside its hash.
 pub const QUARANTINE_HEAD_BYTES: usize = 64 << 10;
 /// Largest frame on the pipe between the daemon and a worker process: a message and its frame header.
 pub const WORKER_FRAME_BYTES: usize = MESSAGE_BYTES_MAX + (64 << 10);
+/// Read from a worker's pipe at once: all that Linux keeps in one.
+pub const WORKER_PIPE_BYTES: usize = 64 << 10;
 /// Messages judged and committed in one transaction: beyond 100 a group commit gains little (38k messages/s
 /// measured).
 pub const GROUP_COMMIT_MESSAGES: usize = 100;
@@ -21,8 +26,9 @@ pub const DELIVERIES_IN_FLIGHT: usize = 256;
 pub const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 /// Output of a task that is kept; what is beyond is counted and cut.
 pub const TASK_LOG_BYTES: u64 = 16 << 20;
-/// Messages that an AMQP broker may send ahead of acknowledgements: one group commit.
-pub const AMQP_PREFETCH: u16 = 100;
+/// Messages that an AMQP broker may send ahead of acknowledgements: one group that is committed, one that is judged, and
+/// one on its way.
+pub const AMQP_PREFETCH: u16 = 300;
 /// Silence of a fedmsg endpoint after which it is connected anew: a link that died without a word is found in a
 /// minute.
 pub const FEDMSG_SILENCE: Duration = Duration::from_secs(60);
@@ -39,6 +45,8 @@ pub const RUN_RESTARTS: u32 = 10;
 pub const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// Longest wait between two attempts: a provider that is back is noticed within this time.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
+/// Statements that the store keeps compiled: it has some 90.
+pub const STORE_STATEMENTS: usize = 128;
 /// Jobs waiting for the store's writer: beyond it callers wait, which is the back-pressure of the disk.
 pub const STORE_JOBS_WAITING: usize = 256;
 /// Runs at once where the configuration says nothing.
@@ -67,6 +75,9 @@ pub const FACT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const FACT_DEADLINE: Duration = Duration::from_secs(3600);
 /// Parcels of the outbox that are read at once.
 pub const PARCELS_AT_ONCE: usize = 32;
+/// How lately a file must not have been written for its time of writing to tell a further edit; that of FAT counts two
+/// seconds as one.
+pub const FILE_CLOCK: Duration = Duration::from_secs(3);
 /// Largest answer of a fact command.
 pub const FACT_ANSWER_BYTES: usize = 1 << 20;
 /// How long a stopping daemon waits for commands to end: the promise P20.

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use proptest::prelude::*;
@@ -137,8 +138,8 @@ fn p07_an_oversized_message_leaves_its_head_and_hash() {
     assert_eq!(quarantine.reason, "20971520 bytes are more than the limit of 1048576");
     assert_eq!(quarantine.head.len(), limits::QUARANTINE_HEAD_BYTES);
     assert_eq!(quarantine.length_bytes, 20 << 20);
-    // head -c 20971520 /dev/zero | tr '\0' a | sha256sum
-    assert_eq!(quarantine.sha256, "48b6fb8f1c2fec38d030604889d674722c4af237733c913b698400b59c9294b4");
+    // head -c 1048576 /dev/zero | tr '\0' a | sha256sum
+    assert_eq!(quarantine.sha256, "9bc1b2a288b26af7257a36277ae3816a7d4f16e89c1e7e77d0a5c48bad62b360");
 }
 
 #[test]
@@ -201,6 +202,70 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
         }
         bytes
     })
+}
+
+/// JSON as a text is made of it.
+#[derive(Clone, Debug)]
+enum Tree {
+    Leaf(&'static str),
+    List(Vec<Tree>),
+    /// Names, each with whether it is spelled with an escape.
+    Object(Vec<(u8, bool, Tree)>),
+}
+
+impl Tree {
+    fn text(&self) -> String {
+        let joined = |parts: Vec<String>| parts.join(", ");
+        match self {
+            Self::Leaf(text) => (*text).to_owned(),
+            Self::List(items) => format!("[{}]", joined(items.iter().map(Self::text).collect())),
+            Self::Object(members) => {
+                let member = |(name, escaped, value): &(u8, bool, Self)| {
+                    let x = if *escaped { "\\u0078" } else { "x" };
+                    format!("\"{x}{name}\": {}", value.text())
+                };
+                format!("{{{}}}", joined(members.iter().map(member).collect()))
+            }
+        }
+    }
+
+    fn is_allowed(&self) -> bool {
+        match self {
+            Self::Leaf(text) => *text != "18446744073709551616",
+            Self::List(items) => items.iter().all(Self::is_allowed),
+            Self::Object(members) => {
+                let names: BTreeSet<u8> = members.iter().map(|(name, ..)| *name).collect();
+                names.len() == members.len() && members.iter().all(|(.., value)| value.is_allowed())
+            }
+        }
+    }
+}
+
+fn trees() -> impl Strategy<Value = Tree> {
+    let leaves = [r#""a""#, "18446744073709551615", "-1.5e3", "null", r#""\u00e9""#, "18446744073709551616"];
+    // One in many is not allowed.
+    let leaf = (0_usize..60).prop_map(move |at| Tree::Leaf(leaves[if at == 0 { 5 } else { at % 5 }]));
+    leaf.prop_recursive(4, 64, 24, |below| {
+        let member = (0_u8..200, any::<bool>(), below.clone());
+        prop_oneof![
+            prop::collection::vec(below, 0..5).prop_map(Tree::List),
+            prop::collection::vec(member, 0..24).prop_map(Tree::Object),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    /// Few names and many, plain and escaped, at every depth, in the body and beside it.
+    #[test]
+    fn p07_a_message_is_accepted_if_no_object_names_a_member_twice(tree in trees()) {
+        let members = Tree::Object(vec![(0, false, tree)]);
+        let text = members.text();
+        prop_assert_eq!(with_msg(&text).is_ok(), members.is_allowed(), "{}", text);
+        let beside = format!(r#"{{"topic": "{TOPIC}", "msg": {{}}, "more": {text}}}"#);
+        prop_assert_eq!(fedmsg(&beside).is_ok(), members.is_allowed(), "{}", beside);
+    }
 }
 
 proptest! {

@@ -11,11 +11,11 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Deliveries, Delivery, Settled, SourceError, SourceEvent, SourceEvents, Wire};
+use crate::fingerprint::Fingerprint;
 use crate::limits;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -142,7 +142,8 @@ fn next_line(from: &mut dyn BufRead) -> io::Result<Option<Wire>> {
 
 /// Reads on to the end of an endless line, keeping its hash and length.
 fn too_long(mut head: Vec<u8>, from: &mut dyn BufRead) -> io::Result<Wire> {
-    let mut hash = Sha256::new_with_prefix(&head);
+    let mut fingerprint = Fingerprint::new();
+    fingerprint.add(&head);
     let mut length_bytes = head.len() as u64;
     loop {
         let chunk = from.fill_buf()?;
@@ -150,7 +151,7 @@ fn too_long(mut head: Vec<u8>, from: &mut dyn BufRead) -> io::Result<Wire> {
             Some(end) => (end, end + 1),
             None => (chunk.len(), chunk.len()),
         };
-        hash.update(chunk.get(..end).unwrap_or_default());
+        fingerprint.add(chunk.get(..end).unwrap_or_default());
         length_bytes += end as u64;
         from.consume(used);
         if used != end || used == 0 {
@@ -160,7 +161,7 @@ fn too_long(mut head: Vec<u8>, from: &mut dyn BufRead) -> io::Result<Wire> {
     head.truncate(limits::QUARANTINE_HEAD_BYTES);
     head.shrink_to_fit();
     let reason = format!("a line of {length_bytes} bytes, more than any limit allows");
-    Ok(Wire::Refused { head, sha256: Some(format!("{:x}", hash.finalize())), length_bytes, reason })
+    Ok(Wire::Refused { head, sha256: Some(fingerprint.finish()), length_bytes, reason })
 }
 
 #[cfg(test)]
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn an_endless_line_is_refused_and_the_next_one_is_read() {
         let mut text = vec![b'a'; limits::MESSAGE_BYTES_MAX + 100_000];
-        let expected = format!("{:x}", Sha256::digest(&text));
+        let expected = Fingerprint::of(&text);
         text.extend(b"\n{}\n");
         let wires: [Wire; 2] = lines(&text).try_into().unwrap();
         let [Wire::Refused { head, sha256, length_bytes, .. }, Wire::Record { line }] = wires else {

@@ -55,7 +55,7 @@ pub enum Wire {
     Refused {
         /// First bytes of it, at most `limits::QUARANTINE_HEAD_BYTES`.
         head: Vec<u8>,
-        /// Lower-case hex SHA-256 of the whole, where the whole was seen.
+        /// Its fingerprint, where enough of it was seen.
         sha256: Option<String>,
         /// Its whole length in bytes.
         length_bytes: u64,

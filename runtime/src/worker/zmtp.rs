@@ -11,8 +11,7 @@ mod tests;
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
+use crate::fingerprint::Fingerprint;
 use crate::limits;
 
 const GREETING_BYTES: usize = 64;
@@ -52,7 +51,7 @@ pub(super) enum Heard {
 pub(super) struct Skimmed {
     /// Its first bytes, all frames together.
     pub(super) head: Vec<u8>,
-    /// Lower-case hex SHA-256 of all its frames together.
+    /// The fingerprint of all its frames together.
     pub(super) sha256: String,
     pub(super) length_bytes: u64,
     pub(super) frames: usize,
@@ -372,7 +371,7 @@ struct Assembly {
 #[derive(Debug)]
 enum Held {
     Frames(Vec<Vec<u8>>),
-    Skim { head: Vec<u8>, hash: Sha256 },
+    Skim { head: Vec<u8>, fingerprint: Fingerprint },
 }
 
 impl Default for Held {
@@ -396,7 +395,7 @@ impl Assembly {
                 frames.push(Vec::new());
             } else {
                 let frames = std::mem::take(frames);
-                self.held = Held::Skim { head: Vec::new(), hash: Sha256::new() };
+                self.held = Held::Skim { head: Vec::new(), fingerprint: Fingerprint::new() };
                 frames.iter().for_each(|frame| self.append(frame, 0, bounds));
             }
         }
@@ -417,8 +416,8 @@ impl Assembly {
                     frame.extend_from_slice(chunk);
                 }
             }
-            Held::Skim { head, hash } => {
-                hash.update(chunk);
+            Held::Skim { head, fingerprint } => {
+                fingerprint.add(chunk);
                 head.extend(chunk.iter().take(bounds.head_bytes.saturating_sub(head.len())));
             }
         }
@@ -427,14 +426,9 @@ impl Assembly {
     fn end(self) -> Heard {
         match self.held {
             Held::Frames(frames) => Heard::Message(frames),
-            Held::Skim { head, hash } => {
+            Held::Skim { head, fingerprint } => {
                 let (length_bytes, frames) = (self.length_bytes, self.frames);
-                Heard::Skimmed(Skimmed {
-                    head,
-                    sha256: format!("{:x}", hash.finalize()),
-                    length_bytes,
-                    frames,
-                })
+                Heard::Skimmed(Skimmed { head, sha256: fingerprint.finish(), length_bytes, frames })
             }
         }
     }

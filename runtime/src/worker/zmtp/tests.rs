@@ -179,7 +179,7 @@ fn commands_are_obeyed_also_between_the_frames_of_a_message() {
 
 #[test]
 fn of_a_message_beyond_its_bounds_head_length_and_hash_are_left() {
-    let hash = |bytes: &[u8]| format!("{:x}", Sha256::digest(bytes));
+    let hash = Fingerprint::of;
     let large = [frame(MORE, b"topic"), frame(0, &[b'x'; 996])].concat();
     let whole = [&b"topic"[..], &[b'x'; 996]].concat();
     let skimmed =
