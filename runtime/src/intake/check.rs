@@ -21,30 +21,40 @@ use crate::limits;
 const TIMESTAMP_END: f64 = 253_402_300_800.0;
 /// 2^64: integers from here on are read as doubles and lose digits, so a condition on them could lie.
 const NUMBER_END: f64 = 18_446_744_073_709_551_616.0;
+/// Most names that are compared each with each.
+const COMPARED_KEYS: usize = 16;
 
 /// Checks one value and all below it.
-#[derive(Clone, Copy)]
-struct Checked {
+struct Checked<'k, 'de> {
+    keys: &'k mut Keys<'de>,
     depth_left: usize,
 }
 
-impl Checked {
+impl<'k, 'de> Checked<'k, 'de> {
+    fn new(keys: &'k mut Keys<'de>) -> Self {
+        Self { keys, depth_left: limits::MESSAGE_DEPTH }
+    }
+
     fn deeper<E: Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left }),
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
             None => Err(E::custom(format!("nested deeper than {}", limits::MESSAGE_DEPTH))),
         }
     }
+
+    fn again(&mut self) -> Checked<'_, 'de> {
+        Checked { keys: self.keys, depth_left: self.depth_left }
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Checked {
+impl<'de> DeserializeSeed<'de> for Checked<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
+impl<'de> Visitor<'de> for Checked<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,18 +79,18 @@ impl<'de> Visitor<'de> for Checked {
         Ok(())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let below = self.deeper()?;
-        while items.next_element_seed(below)?.is_some() {}
+        let mut below = self.deeper()?;
+        while items.next_element_seed(below.again())?.is_some() {}
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let below = self.deeper()?;
-        let mut keys = Keys::default();
+        let mut below = self.deeper()?;
+        let first = below.keys.begin();
         while let Some(Key(key)) = members.next_key()? {
-            keys.0.push(key);
-            members.next_value_seed(below)?;
+            below.keys.0.push(key);
+            members.next_value_seed(below.again())?;
         }
-        keys.check_unique()
+        below.keys.end(first)
     }
 }
 
@@ -89,23 +99,41 @@ impl<'de> Visitor<'de> for Checked {
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The names of one object's members.
+/// The names of members of all objects that are open, the innermost last: one allocation serves a whole text.
 #[derive(Default)]
 struct Keys<'a>(Vec<Cow<'a, str>>);
 
-impl Keys<'_> {
-    fn check_unique<E: Error>(mut self) -> Result<(), E> {
-        self.0.sort_unstable();
-        match self.0.windows(2).find(|pair| matches!(pair, [first, second] if first == second)) {
-            Some([key, _]) => Err(E::custom(format!("the key {key:?} is there twice"))),
-            _ => Ok(()),
-        }
+impl<'a> Keys<'a> {
+    /// An object begins; what it gives ends it.
+    fn begin(&self) -> usize {
+        self.0.len()
     }
+
+    /// An object ends: its names must differ.
+    fn end<E: Error>(&mut self, first: usize) -> Result<(), E> {
+        let twice =
+            self.0.get_mut(first..).and_then(twice).map(|key| format!("the key {key:?} is there twice"));
+        self.0.truncate(first);
+        twice.map_or(Ok(()), |reason| Err(E::custom(reason)))
+    }
+}
+
+/// A name that is there twice. Few are compared each with each, which is quicker than sorting them.
+fn twice<'n, 'a>(names: &'n mut [Cow<'a, str>]) -> Option<&'n Cow<'a, str>> {
+    if names.len() > COMPARED_KEYS {
+        names.sort_unstable();
+        return names.windows(2).find_map(|pair| match pair {
+            [first, second] if first == second => Some(second),
+            _ => None,
+        });
+    }
+    let names = &*names;
+    names.iter().enumerate().find_map(|(at, name)| names.iter().take(at).find(|earlier| *earlier == name))
 }
 
 /// Checks that a text is one JSON object within the limits.
 pub(super) fn check_object(text: &str) -> Result<(), String> {
-    check(text, Checked { depth_left: limits::MESSAGE_DEPTH })?;
+    check(text, Checked::new(&mut Keys::default()))?;
     match text.trim_start().as_bytes().first() {
         Some(b'{') => Ok(()),
         Some(b'n') => Err("it is null: a message without a body".to_owned()),
@@ -223,19 +251,20 @@ impl<'de> Visitor<'de> for FieldsSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         let mut keys = Keys::default();
-        let value = Checked { depth_left: limits::MESSAGE_DEPTH };
+        let first = keys.begin();
         while let Some(Key(key)) = members.next_key()? {
             match fields.slot(&key) {
-                None => members.next_value_seed(value)?,
+                None => members.next_value_seed(Checked::new(&mut keys))?,
                 Some(slot) => {
                     let raw: &RawValue = members.next_value()?;
-                    check(raw.get(), value).map_err(|e| A::Error::custom(format!("in `{key}`: {e}")))?;
+                    check(raw.get(), Checked::new(&mut keys))
+                        .map_err(|e| A::Error::custom(format!("in `{key}`: {e}")))?;
                     *slot = Some(raw);
                 }
             }
             keys.0.push(key);
         }
-        keys.check_unique()?;
+        keys.end(first)?;
         Ok(fields)
     }
 }
