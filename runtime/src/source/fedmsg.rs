@@ -8,7 +8,7 @@ use std::io;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,8 @@ impl Fedmsg<'_> {
     }
 
     /// Takes frames until there are no more or what comes is no frame.
-    async fn listen(&self, mut frames: ChildStdout) -> Result<io::Error, SourceError> {
+    async fn listen(&self, frames: ChildStdout) -> Result<io::Error, SourceError> {
+        let mut frames = BufReader::with_capacity(limits::WORKER_PIPE_BYTES, frames);
         loop {
             let frame = match tokio::time::timeout(limits::WORKER_SILENCE, Frame::receive(&mut frames)).await
             {

@@ -78,13 +78,14 @@ impl Frame {
     /// # Errors
     /// When the body does not hold them.
     pub fn into_message(self) -> io::Result<(Vec<u8>, Vec<u8>)> {
-        let parts = self.body.split_first_chunk().and_then(|(length, rest)| {
-            rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+        let mut body = self.body;
+        let topic = body.split_first_chunk().and_then(|(length, rest)| {
+            rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?).map(<[u8]>::to_vec)
         });
-        match parts {
-            Some((topic, envelope)) => Ok((topic.to_vec(), envelope.to_vec())),
-            None => Err(invalid("a message frame without its parts")),
-        }
+        let topic = topic.ok_or_else(|| invalid("a message frame without its parts"))?;
+        // The envelope stays where it is, which is cheaper than room of its own.
+        body.drain(..size_of::<u32>() + topic.len());
+        Ok((topic, body))
     }
 
     /// The value of a JSON body of the expected kind.

@@ -105,12 +105,26 @@ impl Link {
     /// The reason why the link is lost, for people.
     pub(super) async fn next(&mut self) -> Result<Brought, String> {
         loop {
-            match self.hear().await? {
-                Heard::Message(frames) => return Ok(Brought::Message(frames)),
-                Heard::Skimmed(skimmed) => return Ok(Brought::Skimmed(skimmed)),
-                Heard::Greeting | Heard::Ready { .. } | Heard::Ping { .. } | Heard::Pong => {}
+            if let Some(brought) = brought(self.hear().await?) {
+                return Ok(brought);
             }
         }
+    }
+
+    /// A message that was received already; none: more has to be waited for.
+    ///
+    /// # Errors
+    /// As `next`.
+    pub(super) fn at_hand(&mut self) -> Result<Option<Brought>, String> {
+        while self.unsent.is_empty()
+            && let Some(heard) = self.decode()?
+        {
+            self.answer(&heard);
+            if let Some(brought) = brought(heard) {
+                return Ok(Some(brought));
+            }
+        }
+        Ok(None)
     }
 
     /// The next thing that the peer says; its answer is sent before anything else is heard.
@@ -181,6 +195,15 @@ impl Link {
             self.ask();
         }
         Ok(())
+    }
+}
+
+/// What there is to hand on of what was heard.
+fn brought(heard: Heard) -> Option<Brought> {
+    match heard {
+        Heard::Message(frames) => Some(Brought::Message(frames)),
+        Heard::Skimmed(skimmed) => Some(Brought::Skimmed(skimmed)),
+        Heard::Greeting | Heard::Ready { .. } | Heard::Ping { .. } | Heard::Pong => None,
     }
 }
 

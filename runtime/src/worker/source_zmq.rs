@@ -8,12 +8,14 @@
 //! never judges a message beyond its frames and size.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,6 +24,7 @@ use super::exec::limit;
 use super::frame::{Frame, FrameKind};
 use super::link::{Brought, Link};
 use super::zmtp::Skimmed;
+use crate::fingerprint::Fingerprint;
 use crate::limits;
 use crate::message::MessageText;
 use crate::source::SourceEvent;
@@ -84,12 +87,13 @@ fn subscribe() -> io::Result<()> {
         .max_blocking_threads(limits::NAME_LOOKUPS)
         .enable_all()
         .build()?;
+    let daemon = Daemon::over(io::stdout().as_fd())?;
     runtime.block_on(async {
         // A task each: what floods one link does not starve the others.
         let mut tasks = JoinSet::new();
-        tasks.spawn(pulse());
+        tasks.spawn(pulse(daemon.clone()));
         for endpoint in order.endpoints {
-            tasks.spawn(keep_linked(endpoint, order.silence));
+            tasks.spawn(keep_linked(daemon.clone(), endpoint, order.silence));
         }
         match tasks.join_next().await {
             Some(Ok(Err(error))) => Err(error),
@@ -100,26 +104,52 @@ fn subscribe() -> io::Result<()> {
     })
 }
 
-fn say(said: &Said) -> io::Result<()> {
-    Frame::json(FrameKind::Event, said)?.write(&mut io::stdout().lock())
+/// The daemon's end of the pipe. One write takes whole frames, so those of several links do not mix.
+#[derive(Clone)]
+struct Daemon(Arc<File>);
+
+impl Daemon {
+    /// Standard output without the buffer that Rust puts before it, which is meant for lines.
+    fn over(pipe: impl AsFd) -> io::Result<Self> {
+        Ok(Self(Arc::new(pipe.as_fd().try_clone_to_owned()?.into())))
+    }
+
+    fn say(&self, said: &Said) -> io::Result<()> {
+        Frame::json(FrameKind::Event, said)?.write(&mut &*self.0)
+    }
+
+    /// Hands on what came, and whatever came in one piece with it.
+    fn hand_on(&self, brought: Brought, link: &mut Link) -> io::Result<Option<String>> {
+        let mut frames = Vec::new();
+        frame(brought)?.write(&mut frames)?;
+        let lost = loop {
+            match link.at_hand() {
+                Ok(Some(brought)) => frame(brought)?.write(&mut frames)?,
+                Ok(None) => break None,
+                Err(reason) => break Some(reason),
+            }
+        };
+        (&*self.0).write_all(&frames)?;
+        Ok(lost)
+    }
 }
 
-async fn pulse() -> io::Result<Infallible> {
+async fn pulse(daemon: Daemon) -> io::Result<Infallible> {
     loop {
-        say(&Said::Pulse)?;
+        daemon.say(&Said::Pulse)?;
         tokio::time::sleep(limits::WORKER_PULSE).await;
     }
 }
 
 /// Links to one endpoint again and again; ends only when the daemon no longer listens.
-async fn keep_linked(endpoint: String, silence: Option<Duration>) -> io::Result<Infallible> {
+async fn keep_linked(daemon: Daemon, endpoint: String, silence: Option<Duration>) -> io::Result<Infallible> {
     let mut pause = Pause::new();
     loop {
         let reason = match Link::make(&endpoint, limits::HEARTBEAT).await {
             Ok(link) => {
-                say(&Said::Link(SourceEvent::Connected { endpoint: endpoint.clone() }))?;
+                daemon.say(&Said::Link(SourceEvent::Connected { endpoint: endpoint.clone() }))?;
                 let linked_at = Instant::now();
-                let reason = receive(link, &endpoint, silence).await?;
+                let reason = receive(&daemon, link, &endpoint, silence).await?;
                 // A peer that shakes hands and then misbehaves is not worth a quick return.
                 if linked_at.elapsed() > limits::LINK_HELD {
                     pause.reset();
@@ -131,14 +161,19 @@ async fn keep_linked(endpoint: String, silence: Option<Duration>) -> io::Result<
         // The publisher may have worded it.
         let reason = MessageText::new(reason).to_string();
         let after = pause.next();
-        say(&Said::Link(SourceEvent::Lost { endpoint: endpoint.clone(), reason }))?;
-        say(&Said::Link(SourceEvent::Retrying { endpoint: endpoint.clone(), after }))?;
+        daemon.say(&Said::Link(SourceEvent::Lost { endpoint: endpoint.clone(), reason }))?;
+        daemon.say(&Said::Link(SourceEvent::Retrying { endpoint: endpoint.clone(), after }))?;
         tokio::time::sleep(after).await;
     }
 }
 
 /// Hands messages on until the link is lost; gives the reason.
-async fn receive(mut link: Link, endpoint: &str, silence: Option<Duration>) -> io::Result<String> {
+async fn receive(
+    daemon: &Daemon,
+    mut link: Link,
+    endpoint: &str,
+    silence: Option<Duration>,
+) -> io::Result<String> {
     let mut outgoing: Option<(Link, Instant)> = None;
     let mut heard_at = Instant::now();
     loop {
@@ -147,13 +182,19 @@ async fn receive(mut link: Link, endpoint: &str, silence: Option<Duration>) -> i
             brought = link.next() => match brought {
                 Ok(brought) => {
                     heard_at = Instant::now();
-                    hand_on(brought)?;
+                    if let Some(reason) = daemon.hand_on(brought, &mut link)? {
+                        return Ok(reason);
+                    }
                 }
                 Err(reason) => return Ok(reason),
             },
-            brought = next_of(&mut outgoing) => match brought {
-                Some(brought) => hand_on(brought)?,
-                None => outgoing = None,
+            brought = next_of(&mut outgoing) => match (brought, &mut outgoing) {
+                (Some(brought), Some((link, _))) => {
+                    if daemon.hand_on(brought, link)?.is_some() {
+                        outgoing = None;
+                    }
+                }
+                _ => outgoing = None,
             },
             () = silent_since(heard_at, silence) => {
                 heard_at = Instant::now();
@@ -187,20 +228,19 @@ async fn next_of(outgoing: &mut Option<(Link, Instant)>) -> Option<Brought> {
     }
 }
 
-fn hand_on(brought: Brought) -> io::Result<()> {
-    let frame = match brought {
+fn frame(brought: Brought) -> io::Result<Frame> {
+    match brought {
         Brought::Message(frames) => match frames.as_slice() {
-            [topic, envelope] => Frame::message(topic, envelope)?,
+            [topic, envelope] => Frame::message(topic, envelope),
             frames => {
                 let mut head = frames.concat();
-                let (sha256, length_bytes) = (format!("{:x}", Sha256::digest(&head)), head.len() as u64);
+                let (sha256, length_bytes) = (Fingerprint::of(&head), head.len() as u64);
                 head.truncate(limits::QUARANTINE_HEAD_BYTES);
-                refused(Skimmed { head, sha256, length_bytes, frames: frames.len() })?
+                refused(Skimmed { head, sha256, length_bytes, frames: frames.len() })
             }
         },
-        Brought::Skimmed(skimmed) => refused(skimmed)?,
-    };
-    frame.write(&mut io::stdout().lock())
+        Brought::Skimmed(skimmed) => refused(skimmed),
+    }
 }
 
 fn refused(skimmed: Skimmed) -> io::Result<Frame> {
