@@ -5,11 +5,11 @@
 //! made anew for ever, and the broker then sends again whatever was not acknowledged. Credentials never appear
 //! in an event or error.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
 use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use lapin::message::Delivery as Received;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions,
@@ -18,8 +18,8 @@ use lapin::options::{
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, Consumer};
-use tokio::sync::oneshot;
+use lapin::{Acker, Channel, Connection, ConnectionProperties, Consumer};
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::pause::Pause;
@@ -136,7 +136,7 @@ impl Amqp {
     }
 
     async fn receive(&self, mut consumer: Consumer) -> End {
-        let mut unsettled = FuturesUnordered::new();
+        let mut unsettled = VecDeque::new();
         loop {
             tokio::select! {
                 received = consumer.next() => match received {
@@ -147,19 +147,13 @@ impl Amqp {
                         if self.deliveries.send(delivery).await.is_err() {
                             return End::InboxClosed;
                         }
-                        unsettled.push(async move { (acker, fate(settled).await) });
+                        unsettled.push_back(Unsettled { acker, settled });
                     }
                     Some(Err(error)) => return error.into(),
                     None => return End::Lost("the broker ended the consumer".to_owned()),
                 },
-                Some((acker, fate)) = unsettled.next() => {
-                    let told = match fate {
-                        Settled::Committed => acker.ack(BasicAckOptions::default()).await,
-                        Settled::Returned => {
-                            acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await
-                        }
-                    };
-                    if let Err(error) = told {
+                fate = fate_of_first(&mut unsettled) => {
+                    if let Err(error) = settle(&mut unsettled, fate).await {
                         return error.into();
                     }
                 }
@@ -168,14 +162,49 @@ impl Amqp {
     }
 }
 
-/// What became of a delivery; one that was forgotten is given back. The pause keeps a message that cannot be
-/// committed from going round at full speed.
-async fn fate(settled: oneshot::Receiver<Settled>) -> Settled {
-    let fate = settled.await.unwrap_or(Settled::Returned);
-    if fate == Settled::Returned {
-        tokio::time::sleep(limits::RETRY_PAUSE).await;
+/// A delivery that the inbox has.
+struct Unsettled {
+    acker: Acker,
+    settled: oneshot::Receiver<Settled>,
+}
+
+/// What became of the oldest delivery; one that was forgotten is given back.
+async fn fate_of_first(unsettled: &mut VecDeque<Unsettled>) -> Settled {
+    match unsettled.front_mut() {
+        Some(first) => (&mut first.settled).await.unwrap_or(Settled::Returned),
+        None => std::future::pending().await,
     }
-    fate
+}
+
+/// Tells the broker of the oldest delivery and of all after it whose fate is known. The inbox settles in order, so one
+/// acknowledgement speaks for a whole group.
+async fn settle(unsettled: &mut VecDeque<Unsettled>, mut fate: Settled) -> Result<(), lapin::Error> {
+    let mut committed: Option<Acker> = None;
+    while let Some(first) = unsettled.pop_front() {
+        match fate {
+            Settled::Committed => committed = Some(first.acker),
+            Settled::Returned => {
+                acknowledge(committed.take()).await?;
+                // Keeps a message that cannot be committed from going round at full speed.
+                tokio::time::sleep(limits::RETRY_PAUSE).await;
+                first.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await?;
+            }
+        }
+        fate = match unsettled.front_mut().map(|next| next.settled.try_recv()) {
+            None | Some(Err(TryRecvError::Empty)) => break,
+            Some(Ok(fate)) => fate,
+            Some(Err(TryRecvError::Closed)) => Settled::Returned,
+        };
+    }
+    acknowledge(committed).await
+}
+
+/// Acknowledges a delivery and all before it.
+async fn acknowledge(last: Option<Acker>) -> Result<(), lapin::Error> {
+    match last {
+        Some(acker) => acker.ack(BasicAckOptions { multiple: true }).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 fn wire(received: Received) -> Wire {
