@@ -2,8 +2,8 @@
 //!
 //! Comes in: deliveries of all sources, in the order of their arrival. Goes out: for each delivery one fate,
 //! committed before its source is told: verify -> limit -> match -> one transaction (message, decision, runs by
-//! unique key). What waits together is committed together. It never runs anything, and one bad message never stops
-//! the next.
+//! unique key). What waits together is committed together, while the next is judged. It never runs anything, and one
+//! bad message never stops the next.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::intake::{self, IntakeLimits};
 use crate::limits;
 use crate::progress::Observer;
 use crate::source::{Delivery, Settled};
-use crate::store::{Store, StoreError};
+use crate::store::{Admitted, Store, StoreError};
 
 /// What the inbox needs.
 #[derive(Debug)]
@@ -43,57 +43,74 @@ pub struct Inbox<E> {
     pub new_questions: Arc<Notify>,
 }
 
-/// Takes deliveries until all sources are gone or the daemon stops. What is not committed then goes back to its
-/// source.
+/// A delivery that is judged and not committed yet.
+struct Judged {
+    arrival: Arrival,
+    settle: oneshot::Sender<Settled>,
+}
+
+/// Takes deliveries until all sources are gone or the daemon stops. What is not judged then goes back to its source.
+/// While the store commits one group, the next is judged.
 pub async fn serve<E: Effects>(
     inbox: Inbox<E>,
-    mut deliveries: mpsc::Receiver<Delivery>,
+    deliveries: mpsc::Receiver<Delivery>,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
-    let mut batch = Vec::with_capacity(limits::GROUP_COMMIT_MESSAGES);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            count = deliveries.recv_many(&mut batch, limits::GROUP_COMMIT_MESSAGES) => {
-                if count == 0 {
-                    return Ok(());
-                }
-            }
-        }
-        inbox.take(batch.drain(..)).await?;
-    }
+    let (judged, waiting) = mpsc::channel(limits::GROUP_COMMIT_MESSAGES);
+    tokio::try_join!(inbox.judge_all(deliveries, judged, stop), inbox.commit_all(waiting)).map(drop)
 }
 
 impl<E: Effects> Inbox<E> {
-    /// Judges and commits a batch, then settles it.
-    async fn take(&self, batch: impl Iterator<Item = Delivery>) -> Result<(), StoreError> {
-        // One generation for the whole batch: a reload takes effect between two of them.
-        let generation = Arc::clone(&self.generation.borrow());
-        let mut arrivals = Vec::new();
-        let mut settles: Vec<oneshot::Sender<Settled>> = Vec::new();
-        for delivery in batch {
-            arrivals.push(self.arrival(&generation, delivery.wire, delivery.source).await?);
-            settles.push(delivery.settle);
+    async fn judge_all(
+        &self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        judged: mpsc::Sender<Judged>,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                delivery = deliveries.recv() => delivery,
+            };
+            let Some(Delivery { source, wire, settle }) = delivery else { return Ok(()) };
+            // One generation for a message: a reload takes effect between two of them.
+            let generation = Arc::clone(&self.generation.borrow());
+            let arrival = self.arrival(&generation, wire, source).await?;
+            if judged.send(Judged { arrival, settle }).await.is_err() {
+                return Ok(());
+            }
         }
-        let admitted = self.effects.admit(arrivals).await?;
-        for settle in settles {
-            // A source without acknowledgement has dropped the other end.
-            let _ = settle.send(Settled::Committed);
-        }
-        for one in &admitted {
-            self.observer.admitted(one);
-            if !one.new_runs.is_empty() || one.superseded > 0 {
-                self.new_runs.notify_one();
+    }
+
+    /// Commits what waits together in one transaction, then settles it.
+    async fn commit_all(&self, mut waiting: mpsc::Receiver<Judged>) -> Result<(), StoreError> {
+        let mut group = Vec::with_capacity(limits::GROUP_COMMIT_MESSAGES);
+        while waiting.recv_many(&mut group, limits::GROUP_COMMIT_MESSAGES).await > 0 {
+            let (arrivals, settles): (Vec<_>, Vec<_>) =
+                group.drain(..).map(|Judged { arrival, settle }| (arrival, settle)).unzip();
+            let admitted = self.effects.admit(arrivals).await?;
+            for settle in settles {
+                // A source without acknowledgement has dropped the other end.
+                let _ = settle.send(Settled::Committed);
             }
-            if one.held > 0 {
-                self.newly_held.notify_one();
-            }
-            if one.parked > 0 {
-                self.new_questions.notify_one();
-            }
+            admitted.iter().for_each(|one| self.tell(one));
         }
         Ok(())
+    }
+
+    /// Wakes whoever has work by it.
+    fn tell(&self, one: &Admitted) {
+        self.observer.admitted(one);
+        if !one.new_runs.is_empty() || one.superseded > 0 {
+            self.new_runs.notify_one();
+        }
+        if one.held > 0 {
+            self.newly_held.notify_one();
+        }
+        if one.parked > 0 {
+            self.new_questions.notify_one();
+        }
     }
 
     async fn arrival(
