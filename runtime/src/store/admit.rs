@@ -4,6 +4,7 @@
 //! make one run of one that is asked for twice, whether by two rules, by one message told twice, or by two messages
 //! of one happening. What windows make of a request is `windows`, how a run is made `made`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -82,7 +83,15 @@ pub struct NewRun {
 impl Store {
     /// Makes arrivals durable, all in one transaction, and says what each became, in the same order.
     pub async fn admit(&self, arrivals: Vec<Arrival>) -> Result<Vec<Admitted>, StoreError> {
-        self.write("writing messages", move |c| arrivals.into_iter().map(|a| admit(c, a)).collect()).await
+        self.write("writing messages", move |c| {
+            let admitted = arrivals
+                .into_iter()
+                .map(|arrival| admit(c, arrival))
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            count(c, &admitted)?;
+            Ok(admitted)
+        })
+        .await
     }
 
     /// Applies a further judgement of a message whose decision was parked.
@@ -163,12 +172,19 @@ fn admit(c: &Connection, arrival: Arrival) -> rusqlite::Result<Admitted> {
             admitted
         }
     };
-    log::count(c, admitted.kind.counter(), 1)?;
-    let accepted = admitted.kind != AdmittedAs::Quarantined;
-    if accepted {
-        log::count(c, "accepted", 1)?;
-    }
     Ok(admitted)
+}
+
+/// Counts what messages became: once for all, since each counter is a write of its own.
+fn count(c: &Connection, admitted: &[Admitted]) -> rusqlite::Result<()> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for one in admitted {
+        *counts.entry(one.kind.counter()).or_default() += 1;
+        if one.kind != AdmittedAs::Quarantined {
+            *counts.entry("accepted").or_default() += 1;
+        }
+    }
+    counts.into_iter().try_for_each(|(name, by)| log::count(c, name, by))
 }
 
 fn plain(kind: AdmittedAs) -> Admitted {

@@ -165,7 +165,7 @@ fn connect(path: &PathBuf, durability: Durability) -> Result<Connection, StoreEr
              PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(StoreError::database("opening the database"))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(limits::STORE_STATEMENTS);
     Ok(connection)
 }
 
