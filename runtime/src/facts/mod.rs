@@ -9,7 +9,6 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +30,14 @@ use crate::progress::Observer;
 use crate::spawn::WorkerProgram;
 use crate::store::{ParkedDecision, Question, QuestionEnd, Store, StoreError, StoredAnswer};
 
+use table::Table;
 pub use table::read as read_table;
 
 /// Where answers come from.
 #[derive(Clone, Debug)]
 enum Provider {
     /// A file.
-    Table(PathBuf),
+    Table(Arc<Table>),
     /// A program.
     Command { argv: Vec<String>, timeout: Duration, workers: WorkerProgram },
 }
@@ -87,7 +87,7 @@ impl Providers {
     pub fn new(facts: &BTreeMap<String, FactConfig>, workers: &WorkerProgram) -> Self {
         let configured = facts.iter().filter_map(|(name, fact)| {
             let provider = match (&fact.table, &fact.command) {
-                (Some(path), _) => Provider::Table(path.clone()),
+                (Some(path), _) => Provider::Table(Arc::new(Table::new(path.clone()))),
                 (None, Some(argv)) => {
                     Provider::Command { argv: argv.clone(), timeout: fact.timeout, workers: workers.clone() }
                 }
@@ -138,9 +138,9 @@ impl Providers {
         let _slot = configured.slots.acquire().await;
         let tried_at = clock.now();
         let answers = match &configured.provider {
-            Provider::Table(path) => {
-                let (path, count) = (path.clone(), keys.len());
-                tokio::task::spawn_blocking(move || table::ask(&path, &keys)).await.unwrap_or_else(|_| {
+            Provider::Table(table) => {
+                let (table, count) = (Arc::clone(table), keys.len());
+                tokio::task::spawn_blocking(move || table.ask(&keys)).await.unwrap_or_else(|_| {
                     vec![Err(ProviderError::transient("reading the table was cut off")); count]
                 })
             }

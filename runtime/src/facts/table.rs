@@ -1,7 +1,8 @@
 //! The provider that looks into a file.
 //!
-//! Comes in: a TOML or JSON file, fact -> key -> value, read anew for each group of questions so that an edit counts at
-//! once. Goes out: the values, or "no such key". It never writes the file; one that cannot be read is a failure, not an
+//! Comes in: a TOML or JSON file, fact -> key -> value; it is looked at for each group of questions, so that an edit counts
+//! at once, and read anew only if it was written since, for reading a long one takes longer than all else about a message.
+//! Goes out: the values, or "no such key". It never writes the file; one that cannot be read is a failure, not an
 //! absent key.
 //!
 //! ```toml
@@ -9,17 +10,71 @@
 //! curl = "C"
 //! ```
 
-use std::path::Path;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use taskbot_graph::FactKey;
 
 use super::ProviderError;
+use crate::limits;
 use crate::store::StoredAnswer;
 
-/// The answers to some keys of one fact, in the same order.
-pub(super) fn ask(path: &Path, keys: &[FactKey]) -> Vec<Result<StoredAnswer, ProviderError>> {
+/// A file, and what it held when it was last read.
+#[derive(Debug)]
+pub(super) struct Table {
+    path: PathBuf,
+    held: Mutex<Option<(Written, Arc<serde_json::Value>)>>,
+}
+
+/// By what a file that was written again is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    at: SystemTime,
+    length_bytes: u64,
+}
+
+impl Written {
+    /// None: so lately that the clock of the file system may not tell a further edit from it.
+    fn of(file: &Metadata, now: SystemTime) -> Option<Self> {
+        let at = file.modified().ok()?;
+        let settled = now.duration_since(at).is_ok_and(|age| age > limits::FILE_CLOCK);
+        settled.then(|| Self { at, length_bytes: file.len() })
+    }
+}
+
+impl Table {
+    /// In this file.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, held: Mutex::new(None) }
+    }
+
+    /// The answers to some keys of one fact, in the same order.
+    pub(super) fn ask(&self, keys: &[FactKey]) -> Vec<Result<StoredAnswer, ProviderError>> {
+        answers(&self.path, self.read(), keys)
+    }
+
+    fn read(&self) -> Result<Arc<serde_json::Value>, String> {
+        let now = SystemTime::now();
+        let written = std::fs::metadata(&self.path).ok().and_then(|file| Written::of(&file, now));
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, table)) = held.as_ref().filter(|(known, _)| Some(*known) == written) {
+            return Ok(Arc::clone(table));
+        }
+        let table = Arc::new(read(&self.path)?);
+        *held = written.map(|written| (written, Arc::clone(&table)));
+        Ok(table)
+    }
+}
+
+fn answers(
+    path: &Path,
+    table: Result<Arc<serde_json::Value>, String>,
+    keys: &[FactKey],
+) -> Vec<Result<StoredAnswer, ProviderError>> {
     let failed = |what: String| ProviderError::transient(format!("{}: {what}", path.display()));
-    match read(path) {
+    match table {
         Ok(table) => keys
             .iter()
             .map(|key| {
@@ -53,7 +108,7 @@ mod tests {
     use super::*;
 
     fn ask(path: &Path, key: &FactKey) -> Result<StoredAnswer, ProviderError> {
-        super::ask(path, std::slice::from_ref(key)).pop().unwrap()
+        Table::new(path.to_owned()).ask(std::slice::from_ref(key)).pop().unwrap()
     }
 
     fn key(fact: &str, key: &str) -> FactKey {
@@ -78,5 +133,31 @@ mod tests {
         let broken = dir.path().join("broken.toml");
         std::fs::write(&broken, "[nvr").unwrap();
         assert!(ask(&broken, &key("nvr.lang", "curl")).is_err());
+    }
+
+    #[test]
+    fn an_edit_counts_at_once_also_of_a_table_that_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("facts.toml");
+        let long_ago = SystemTime::UNIX_EPOCH;
+        let write = |language: &str, written: Option<SystemTime>| {
+            std::fs::write(&path, format!("[\"nvr.lang\"]\ncurl = \"{language}\"\n")).unwrap();
+            if let Some(at) = written {
+                std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+            }
+        };
+        let table = Table::new(path.clone());
+        let language = || table.ask(&[key("nvr.lang", "curl")]).pop().unwrap().unwrap();
+        write("C", Some(long_ago));
+        assert_eq!(language(), Some(json!("C")));
+        // It is held: what is there now bears the same time and length.
+        write("D", Some(long_ago));
+        assert_eq!(language(), Some(json!("C")));
+        for edited in ["E", "F", "G"] {
+            write(edited, None);
+            assert_eq!(language(), Some(json!(edited)));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(table.ask(&[key("nvr.lang", "curl")]).pop().unwrap().is_err());
     }
 }
