@@ -29,6 +29,7 @@ mod windows;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
@@ -165,6 +166,11 @@ fn connect(path: &PathBuf, durability: Durability) -> Result<Connection, StoreEr
              PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
         ))
         .map_err(StoreError::database("opening the database"))?;
+    // A statement is planned by its text alone. Else SQLite looks at the values too where an index is partial, and compiles
+    // the statement again for each value.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(StoreError::database("opening the database"))?;
     connection.set_prepared_statement_cache_capacity(limits::STORE_STATEMENTS);
     Ok(connection)
 }
@@ -236,6 +242,8 @@ fn work(transaction: &Transaction<'_>, batch: Vec<Job>, worked: &mut Vec<Worked>
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use rusqlite::{OptionalExtension, StatementStatus};
+
     use super::*;
 
     #[tokio::test]
@@ -252,6 +260,20 @@ mod tests {
         let counters = Reader::open(dir.path()).unwrap().status().unwrap().counters;
         assert_eq!(counters.get("before"), Some(&1));
         assert_eq!(counters.get("after"), None);
+    }
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_it_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path(), Durability::ProcessOnly).unwrap());
+        let connection = connect(&dir.path().join(FILE), Durability::ProcessOnly).unwrap();
+        // The index of what waits for quiet is partial: it is for one state alone.
+        let mut query =
+            connection.prepare("SELECT id FROM requests WHERE state = ?1 AND due_at < ?2").unwrap();
+        for state in ["quiet", "at-most", "quiet", "made"] {
+            query.query_row((state, 1), |_| Ok(())).optional().unwrap();
+        }
+        assert_eq!(query.get_status(StatementStatus::RePrepare), 0);
     }
 
     #[tokio::test]
