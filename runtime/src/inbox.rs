@@ -67,18 +67,24 @@ impl<E: Effects> Inbox<E> {
         judged: mpsc::Sender<Judged>,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
+        let mut batch = Vec::with_capacity(limits::GROUP_COMMIT_MESSAGES);
         loop {
-            let delivery = tokio::select! {
+            // Many at once: a source that waits for room is woken once for all of them.
+            let count = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                delivery = deliveries.recv() => delivery,
+                count = deliveries.recv_many(&mut batch, limits::GROUP_COMMIT_MESSAGES) => count,
             };
-            let Some(Delivery { source, wire, settle }) = delivery else { return Ok(()) };
-            // One generation for a message: a reload takes effect between two of them.
-            let generation = Arc::clone(&self.generation.borrow());
-            let arrival = self.arrival(&generation, wire, source).await?;
-            if judged.send(Judged { arrival, settle }).await.is_err() {
+            if count == 0 {
                 return Ok(());
+            }
+            // One generation for the whole batch: a reload takes effect between two of them.
+            let generation = Arc::clone(&self.generation.borrow());
+            for Delivery { source, wire, settle } in batch.drain(..) {
+                let arrival = self.arrival(&generation, wire, source).await?;
+                if judged.send(Judged { arrival, settle }).await.is_err() {
+                    return Ok(());
+                }
             }
         }
     }
