@@ -44,7 +44,7 @@ fn fedmsg(envelope: &str) -> Wire {
 
 /// The best time of one call, of `rounds` of them.
 fn best<I, O>(rounds: usize, mut make: impl FnMut() -> I, mut run: impl FnMut(I) -> O) -> Duration {
-    let time = |input| {
+    let mut time = |input| {
         let started = Instant::now();
         black_box(run(black_box(input)));
         started.elapsed()
