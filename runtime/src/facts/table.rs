@@ -40,7 +40,7 @@ impl Written {
     fn of(file: &Metadata, now: SystemTime) -> Option<Self> {
         let at = file.modified().ok()?;
         let settled = now.duration_since(at).is_ok_and(|age| age > limits::FILE_CLOCK);
-        settled.then(|| Self { at, length_bytes: file.len() })
+        settled.then_some(Self { at, length_bytes: file.len() })
     }
 }
 
