@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("taskbot-compiler", &["taskbot-grammar", "taskbot-graph", "taskbot-stdlib"]),
     ("taskbot-runtime", &["taskbot-graph"]),
     ("taskbot-fuzz", &["taskbot-compiler", "taskbot-grammar"]),
+    ("taskbot-benches", &["taskbot-compiler", "taskbot-graph"]),
     (
         "taskbot",
         &["taskbot-compiler", "taskbot-grammar", "taskbot-graph", "taskbot-runtime", "taskbot-stdlib"],
@@ -30,7 +31,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("pest", &["grammar/src/"]),
     ("pest_derive", &["grammar/src/"]),
     ("logos", &["grammar/src/"]),
-    ("clap", &["src/"]),
+    ("clap", &["src/", "benches/src/"]),
     ("ariadne", &["src/"]),
     ("lsp_types", &["src/"]),
     ("rusqlite", &["runtime/src/store/"]),
