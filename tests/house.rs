@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("taskbot-compiler", &["taskbot-grammar", "taskbot-graph", "taskbot-stdlib"]),
     ("taskbot-runtime", &["taskbot-graph"]),
     ("taskbot-fuzz", &["taskbot-compiler", "taskbot-grammar"]),
-    ("taskbot-benches", &["taskbot-compiler", "taskbot-graph"]),
+    ("taskbot-benches", &["taskbot-compiler", "taskbot-grammar", "taskbot-graph", "taskbot-runtime"]),
     (
         "taskbot",
         &["taskbot-compiler", "taskbot-grammar", "taskbot-graph", "taskbot-runtime", "taskbot-stdlib"],

@@ -51,6 +51,11 @@ impl Dice {
         items.get(self.below(items.len()))
     }
 
+    /// One of some words; nothing if there are none.
+    pub fn one_of(&mut self, words: &[&'static str]) -> &'static str {
+        self.pick(words).copied().unwrap_or_default()
+    }
+
     /// Another order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {

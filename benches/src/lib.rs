@@ -8,11 +8,15 @@
 pub mod dice;
 pub mod digest;
 pub mod draw;
+pub mod measure;
 pub mod message;
 pub mod naive;
 pub mod ours;
 pub mod program;
 pub mod rule;
 pub mod shape;
+pub mod stopwatch;
+pub mod table;
+pub mod targets;
 pub mod vocabulary;
 pub mod workload;

@@ -6,11 +6,14 @@
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use taskbot_benches::digest::{difference, summary};
+use taskbot_benches::measure::{Effort, Figures, measure};
 use taskbot_benches::naive::Naive;
-use taskbot_benches::ours::{Ours, artifact};
+use taskbot_benches::ours::{Ours, make};
+use taskbot_benches::table;
 use taskbot_benches::vocabulary::Vocabulary;
 use taskbot_benches::workload::{Variant, Workload, workload};
 
@@ -34,6 +37,25 @@ enum Command {
         /// Folder to write to.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Measures, and prints the table.
+    Table {
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Variant::ALL)]
+        variants: Vec<Variant>,
+        /// Numbers of rules.
+        #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000, 100_000])]
+        rules: Vec<usize>,
+        /// Also `base` with a million rules: 10 GB of memory and some minutes.
+        #[arg(long)]
+        million: bool,
+        /// Few passes: the order of magnitude.
+        #[arg(long)]
+        quick: bool,
+        #[command(flatten)]
+        work: Work,
+        /// Put it between the marks of this file, instead of printing it.
+        #[arg(long)]
+        write: Option<PathBuf>,
     },
     /// Compares the matcher's answers with the naive reference's.
     Compare {
@@ -77,6 +99,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(out.join("messages.jsonl"), lines.collect::<Vec<u8>>())?;
             tell(&drawn);
         }
+        Command::Table { variants, rules, million, quick, work, write } => {
+            let mut wanted: Vec<(Variant, usize)> = Vec::new();
+            for variant in &variants {
+                wanted.extend(rules.iter().map(|rules| (*variant, *rules)));
+                wanted.extend((million && *variant == Variant::Base).then_some((*variant, 1_000_000)));
+            }
+            let figures = figures(&wanted, &work, effort(quick))?;
+            put(&table::markdown(&figures, &command_line()), write)?;
+        }
         Command::Compare { variant, rules, work } => {
             let drawn = workload(variant, rules, work.seed, &work.vocabulary()?);
             tell(&drawn);
@@ -84,6 +115,47 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn effort(quick: bool) -> Effort {
+    if quick {
+        Effort { budget: Duration::from_millis(300), passes: 2 }
+    } else {
+        Effort { budget: Duration::from_secs(5), passes: 5 }
+    }
+}
+
+fn figures(wanted: &[(Variant, usize)], work: &Work, effort: Effort) -> Result<Vec<Figures>, Box<dyn Error>> {
+    let vocabulary = work.vocabulary()?;
+    let measured = wanted.iter().map(|(variant, rules)| {
+        progress(&format!("{} {rules}", variant.name()));
+        let drawn = workload(*variant, *rules, work.seed, &vocabulary);
+        measure(&drawn, *variant, effort)
+            .map_err(|error| format!("{} {rules}: {error}", variant.name()).into())
+    });
+    measured.collect()
+}
+
+/// The command as it was typed, with cargo's part.
+fn command_line() -> String {
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    let features = if cfg!(feature = "intake") { " --features intake" } else { "" };
+    format!("cargo run --release -p taskbot-benches{features} -- {}", typed.join(" "))
+}
+
+#[expect(clippy::print_stdout, reason = "a command's result")]
+fn put(table: &str, file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
+    let Some(file) = file else {
+        println!("{table}");
+        return Ok(());
+    };
+    let text = table::put_between_marks(&fs::read_to_string(&file)?, table)?;
+    Ok(fs::write(file, text)?)
+}
+
+#[expect(clippy::print_stderr, reason = "what a command tells besides its result")]
+fn progress(what: &str) {
+    eprintln!("{what}");
 }
 
 #[expect(clippy::print_stderr, reason = "what a command tells besides its result")]
@@ -109,7 +181,7 @@ fn tell(work: &Workload) {
 #[expect(clippy::print_stdout, reason = "a command's result")]
 fn compare(work: &Workload) -> Result<(), Box<dyn Error>> {
     let naive = Naive::new(&work.topics, &work.rules);
-    let ours = Ours::load(&artifact(&work.program)?)?;
+    let ours = Ours::load(&make(&work.program)?.artifact)?;
     let (mut expected, mut got) = (Vec::new(), Vec::new());
     for (at, bytes) in work.messages.iter().enumerate() {
         expected.extend(naive.judge(at, bytes));

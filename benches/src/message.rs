@@ -156,8 +156,7 @@ impl Writer<'_> {
             #[expect(clippy::cast_precision_loss, reason = "some kilobytes")]
             let more = dumps(&filler).len() as f64 + 12.0;
             length += more;
-            let name =
-                format!("{}_{}", FILLERS[dice.below(FILLERS.len()).min(FILLERS.len() - 1)], body.len());
+            let name = format!("{}_{}", dice.one_of(&FILLERS), body.len());
             let inside = body.iter().rposition(|(_, value)| matches!(value, Tree::Object(_)));
             let inside = inside.filter(|_| dice.chance(0.5)).and_then(|at| body.get_mut(at));
             let place = match inside {
@@ -240,14 +239,14 @@ impl Writer<'_> {
                 let text = self.words(dice, count);
                 Tree::Text(format!(
                     "{text}\n\t\"quoted\" {}",
-                    ["naïve café", "漢字", "🎉 done", "C:\\dir", "plain"][dice.below(5).min(4)]
+                    dice.one_of(&["naïve café", "漢字", "🎉 done", "C:\\dir", "plain"])
                 ))
             }
             3 => Tree::Object(
                 (0..dice.between(1, 6))
                     .map(|at| {
                         (
-                            format!("{}_{at}", ["name", "id", "state"][dice.below(3).min(2)]),
+                            format!("{}_{at}", dice.one_of(&["name", "id", "state"])),
                             Tree::Text(self.vocabulary.user(dice.rank(USERS))),
                         )
                     })

@@ -161,13 +161,23 @@ fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
 
 fn compile_regexes<'r>(condition: &'r Condition, regexes: &mut BTreeMap<&'r str, Regex>) {
     match condition {
-        Condition::Value(_, Test::Matches(text))
-        | Condition::Subject(SubjectTest::Name(Test::Matches(text))) => {
+        Condition::Value(_, test) | Condition::Subject(SubjectTest::Name(test)) => {
+            compile_regex(test, regexes)
+        }
+        Condition::Any(_, tests) => tests.iter().for_each(|(_, test)| compile_regex(test, regexes)),
+        Condition::Or(parts) => parts.iter().for_each(|part| compile_regexes(part, regexes)),
+        Condition::Subject(_) => {}
+    }
+}
+
+fn compile_regex<'r>(test: &'r Test, regexes: &mut BTreeMap<&'r str, Regex>) {
+    match test {
+        Test::Not(test) => compile_regex(test, regexes),
+        Test::Matches(text) => {
             if let Ok(regex) = Regex::new(text) {
                 regexes.insert(text, regex);
             }
         }
-        Condition::Or(parts) => parts.iter().for_each(|part| compile_regexes(part, regexes)),
         _ => {}
     }
 }

@@ -1,16 +1,38 @@
-//! What is measured: the only file that calls the matcher.
+//! What is measured: the only file that calls taskbot.
 //!
-//! Comes in: a program's text, envelopes. Goes out: a graph as the runtime loads it, and what fires on a message. Adapted to the matcher's
-//! public functions, so that generator, reference and table need not know them.
+//! Comes in: a program's text, envelopes. Goes out: an artifact with the times of its making, a rule set as the runtime loads it, and
+//! what fires on a message. It is adapted to the matcher's public functions, so that generator, reference and table need not know them.
 
 use std::borrow::Cow;
+use std::hint::black_box;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use taskbot_compiler::{Compiled, Severity, SourceText, compile};
-use taskbot_graph::{Graph, NoFacts, TopicFilter, judge};
+use taskbot_graph::{Graph, Judgement, NoFacts, TopicFilter, judge};
 
 use crate::naive::Firing;
+use crate::stopwatch::Stopwatch;
+
+/// A compiled program, and how long each step took.
+pub struct Made {
+    /// The artifact's bytes.
+    pub artifact: Vec<u8>,
+    /// From text to trees.
+    pub parse: Duration,
+    /// From trees to the graph: names, types, lowering.
+    pub check: Duration,
+    /// From the graph to the artifact, with all that it has to be indexed by.
+    pub build: Duration,
+}
+
+impl Made {
+    /// All of it.
+    pub fn compile(&self) -> Duration {
+        self.parse + self.check + self.build
+    }
+}
 
 /// A loaded program.
 pub struct Ours {
@@ -27,14 +49,23 @@ struct Envelope<'m> {
     msg: &'m RawValue,
 }
 
-/// Compiles a program to the artifact's bytes.
+/// Compiles a program.
 ///
 /// # Errors
 /// What is wrong with it, one line each.
-pub fn artifact(program: &str) -> Result<Vec<u8>, String> {
+pub fn make(program: &str) -> Result<Made, String> {
     let source = SourceText { path: "rules.tb".to_owned(), text: program.to_owned() };
+    let start = Stopwatch::start();
+    black_box(taskbot_grammar::parse(program));
+    let parse = start.elapsed();
+    let start = Stopwatch::start();
     let compiled = compile(&[source], &[]);
-    compiled.graph.as_ref().map(Graph::to_bytes).ok_or_else(|| errors(&compiled))
+    // Compiling parses as well.
+    let check = start.elapsed().saturating_sub(parse);
+    let graph = compiled.graph.as_ref().ok_or_else(|| errors(&compiled))?;
+    let start = Stopwatch::start();
+    let artifact = graph.to_bytes();
+    Ok(Made { artifact, parse, check, build: start.elapsed() })
 }
 
 fn errors(compiled: &Compiled) -> String {
@@ -49,7 +80,7 @@ fn errors(compiled: &Compiled) -> String {
 }
 
 impl Ours {
-    /// Loads an artifact; messages of production and staging are both ours.
+    /// Loads an artifact. Messages of production and staging are both ours: a message that is passed over costs nothing.
     ///
     /// # Errors
     /// Why it is refused.
@@ -59,17 +90,40 @@ impl Ours {
         Ok(Self { graph, filter })
     }
 
-    /// What fires on a message.
+    /// What fires on a message. A message that is refused for some rule is a wrong answer, never silence.
     pub fn judge(&self, message: usize, envelope: &[u8]) -> Vec<Firing> {
-        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(envelope) else { return Vec::new() };
-        let Some(topic) = self.filter.strip(&envelope.topic) else { return Vec::new() };
-        let judgement = judge(&self.graph, topic, envelope.msg.get().as_bytes(), &NoFacts);
+        let wrong = (message, usize::MAX, None);
+        let Some(judgement) = self.judgement(envelope) else { return vec![wrong] };
         let reasons = judgement.runs.iter().flat_map(|run| run.asks.iter().map(|ask| &ask.reason));
         let number = |rule: &str| rule.strip_prefix('r').and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
         let mut fired: Vec<Firing> =
             reasons.map(|reason| (message, number(&reason.rule), reason.subject)).collect();
-        // A message that is refused for a rule would be a wrong answer: it must not be mistaken for silence.
-        fired.extend(judgement.refused.iter().map(|_| (message, usize::MAX, None)));
+        fired.extend(judgement.refused.iter().map(|_| wrong));
         fired
     }
+
+    /// What is timed as matching: from the envelope's bytes to the rules that fire. Gives their number.
+    pub fn matches(&self, envelope: &[u8]) -> usize {
+        self.judgement(envelope).map_or(0, |judgement| judgement.runs.len())
+    }
+
+    /// The same with all that a decision needs: runs, arguments, reasons.
+    pub fn judges(&self, envelope: &[u8]) -> usize {
+        self.judgement(envelope).map_or(0, |judgement| judgement.runs.len())
+    }
+
+    fn judgement(&self, envelope: &[u8]) -> Option<Judgement> {
+        let envelope: Envelope<'_> = serde_json::from_slice(envelope).ok()?;
+        let topic = self.filter.strip(&envelope.topic)?;
+        Some(judge(&self.graph, topic, envelope.msg.get().as_bytes(), &NoFacts))
+    }
+}
+
+/// The daemon's intake before matching: one pass that refuses whatever is no message within the limits.
+#[cfg(feature = "intake")]
+pub fn intake(envelope: &[u8]) -> usize {
+    use taskbot_runtime::intake::{IntakeLimits, accept};
+    use taskbot_runtime::source::Wire;
+    let line = envelope.to_owned();
+    accept(Wire::Record { line }, "bench", &IntakeLimits::default()).map_or(0, |message| message.body.len())
 }

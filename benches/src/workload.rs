@@ -131,10 +131,9 @@ fn draw_rules(drawer: &mut Drawer<'_>, count: usize, seed: u64, messages: &[Vec<
         let mut dice = Dice::new(seed, salt);
         (0..count).map(|number| drawer.rule(&mut dice, number)).collect()
     };
-    let some = messages.get(..messages.len().min(500)).unwrap_or(messages);
     let sample = count.saturating_mul(20).min(SAMPLE);
     for round in 0..5 {
-        let mean = mean_matches(drawer.topics, &draw(drawer, sample, 2), some);
+        let mean = mean_matches(drawer.topics, &draw(drawer, sample, 2), messages);
         #[expect(clippy::cast_precision_loss, reason = "up to a million")]
         let mean = mean * count as f64 / sample.max(1) as f64;
         // A first sample may match nothing that can be counted.
