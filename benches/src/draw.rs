@@ -117,7 +117,7 @@ impl Drawer<'_> {
         let subjects =
             self.variant == Variant::Language && has_builds && on.is_none() && exact == On::Topic(topic);
         match (on, subjects) {
-            (None, true) if dice.chance(0.6) => (topic, On::Subjects(topic)),
+            (None, true) if dice.chance(0.8) => (topic, On::Subjects(topic)),
             (on, _) => (topic, on.unwrap_or(exact)),
         }
     }
@@ -255,7 +255,7 @@ impl Drawer<'_> {
 
     /// A condition on one build of the message.
     fn subject(&self, dice: &mut Dice) -> Condition {
-        Condition::Subject(match dice.below(4) {
+        Condition::Subject(match dice.weighted(&[0.5, 1.5, 1.5, 0.7]) {
             0 => SubjectTest::Name(Test::Prefix(self.vocabulary.word(dice.below(40)).to_owned())),
             1 => SubjectTest::Name(Test::Matches(format!(
                 "^[a-{}]",

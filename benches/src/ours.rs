@@ -102,9 +102,9 @@ impl Ours {
         fired
     }
 
-    /// What is timed as matching: from the envelope's bytes to the rules that fire. Gives their number.
+    /// What is timed as matching: from the envelope's bytes to the rules that fire. Gives their number, each subject counted.
     pub fn matches(&self, envelope: &[u8]) -> usize {
-        self.judgement(envelope).map_or(0, |judgement| judgement.runs.len())
+        self.judgement(envelope).map_or(0, |judgement| judgement.runs.iter().map(|run| run.asks.len()).sum())
     }
 
     /// The same with all that a decision needs: runs, arguments, reasons.

@@ -133,6 +133,7 @@ pub const SHAPES: [&[Slot]; 10] = [
         slot(&["job", "machine", "arch"], Kind::Choice(ARCHES)),
         slot(&["job", "seconds"], Kind::Id),
         slot(&["job", "results"], Kind::Packages),
+        slot(&["job", "builds"], Kind::Builds),
         maybe(&["job", "log"], Kind::Url),
         maybe(&["job", "score"], Kind::Small),
     ],
@@ -166,6 +167,7 @@ pub const SHAPES: [&[Slot]; 10] = [
         slot(&["result", "id"], Kind::Id),
         slot(&["result", "data", "arch"], Kind::Choice(ARCHES)),
         slot(&["result", "scores"], Kind::Packages),
+        slot(&["result", "builds"], Kind::Builds),
         maybe(&["result", "data", "release"], Kind::Choice(RELEASES)),
         maybe(&["result", "ref_url"], Kind::Url),
     ],
@@ -189,6 +191,7 @@ pub const SHAPES: [&[Slot]; 10] = [
         slot(&["image", "bytes"], Kind::Id),
         slot(&["image", "tags"], Kind::Tags),
         slot(&["image", "contents"], Kind::Packages),
+        slot(&["image", "builds"], Kind::Builds),
         maybe(&["image", "url"], Kind::Url),
     ],
     &[
