@@ -31,7 +31,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("pest", &["grammar/src/"]),
     ("pest_derive", &["grammar/src/"]),
     ("logos", &["grammar/src/"]),
-    ("clap", &["src/", "benches/src/"]),
+    ("clap", &["src/", "benches/src/", "benches/peers/src/"]),
     ("ariadne", &["src/"]),
     ("lsp_types", &["src/"]),
     ("rusqlite", &["runtime/src/store/"]),
