@@ -102,13 +102,15 @@ impl Syntax {
     }
 }
 
+/// Asks rules on a body's text; gives the numbers of those that hold.
+type Ask<E, R> = fn(&E, &[(usize, R)], &str, &mut Vec<usize>);
+
 /// Rules compiled by an engine, by topic.
 struct Asked<'w, E, R> {
     engine: E,
     rules: ByTopic<'w, Vec<(usize, R)>>,
     compile: fn(&E, &Rule) -> Result<R, String>,
-    /// With the body's text.
-    ask: fn(&E, &[(usize, R)], &str, &mut Vec<usize>),
+    ask: Ask<E, R>,
 }
 
 impl<E, R: Clone> Peer for Asked<'_, E, R> {
