@@ -48,7 +48,8 @@ pub struct Figures {
     /// Bytes of the artifact.
     pub artifact_bytes: usize,
     /// Bytes of the program's text, which the artifact holds as well.
-    pub text_bytes: usize,
+    /// Of the artifact, what the matcher reads.
+    pub matching_bytes: usize,
 }
 
 impl Figures {
@@ -62,9 +63,9 @@ impl Figures {
         self.compile_s.iter().sum()
     }
 
-    /// Bytes of the artifact without the program's text.
+    /// Bytes that the matcher reads, for each rule.
     pub fn bytes_a_rule(&self) -> f64 {
-        count(self.artifact_bytes.saturating_sub(self.text_bytes)) / count(self.rules)
+        count(self.matching_bytes) / count(self.rules)
     }
 }
 
@@ -100,7 +101,7 @@ pub fn measure(work: &Workload, variant: Variant, effort: Effort) -> Result<Figu
         compile_s: [made.parse, made.check, made.build].map(|step| step.as_secs_f64()),
         load_s,
         artifact_bytes: made.artifact.len(),
-        text_bytes: work.program.len(),
+        matching_bytes: ours.matching_bytes(),
     })
 }
 

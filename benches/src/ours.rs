@@ -7,10 +7,8 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use taskbot_compiler::{Compiled, Severity, SourceText, compile};
-use taskbot_graph::{Graph, Judgement, NoFacts, TopicFilter, judge};
+use taskbot_graph::{Body, Judgement, Matcher, NoFacts, TopicFilter, members};
 
 use crate::naive::Firing;
 use crate::stopwatch::Stopwatch;
@@ -36,17 +34,8 @@ impl Made {
 
 /// A loaded program.
 pub struct Ours {
-    graph: Graph,
+    rules: Matcher,
     filter: TopicFilter,
-}
-
-/// The two members of an envelope that matching needs.
-#[derive(Deserialize)]
-struct Envelope<'m> {
-    #[serde(borrow)]
-    topic: Cow<'m, str>,
-    #[serde(borrow)]
-    msg: &'m RawValue,
 }
 
 /// Compiles a program.
@@ -85,9 +74,14 @@ impl Ours {
     /// # Errors
     /// Why it is refused.
     pub fn load(artifact: &[u8]) -> Result<Self, String> {
-        let graph = Graph::from_bytes(artifact).map_err(|error| error.to_string())?;
+        let rules = Matcher::load(Cow::Borrowed(artifact)).map_err(|error| error.to_string())?;
         let filter = TopicFilter::new(&["*.*.prod", "*.*.stg"]).map_err(|error| error.to_string())?;
-        Ok(Self { graph, filter })
+        Ok(Self { rules, filter })
+    }
+
+    /// Bytes of the artifact that the matcher reads.
+    pub fn matching_bytes(&self) -> usize {
+        self.rules.matching_bytes()
     }
 
     /// What fires on a message. A message that is refused for some rule is a wrong answer, never silence.
@@ -104,7 +98,7 @@ impl Ours {
 
     /// What is timed as matching: from the envelope's bytes to the rules that fire. Gives their number, each subject counted.
     pub fn matches(&self, envelope: &[u8]) -> usize {
-        self.judgement(envelope).map_or(0, |judgement| judgement.runs.iter().map(|run| run.asks.len()).sum())
+        self.message(envelope).map_or(0, |(topic, body)| self.rules.fired(topic, body, &NoFacts).len())
     }
 
     /// The same with all that a decision needs: runs, arguments, reasons.
@@ -113,9 +107,15 @@ impl Ours {
     }
 
     fn judgement(&self, envelope: &[u8]) -> Option<Judgement> {
-        let envelope: Envelope<'_> = serde_json::from_slice(envelope).ok()?;
-        let topic = self.filter.strip(&envelope.topic)?;
-        Some(judge(&self.graph, topic, envelope.msg.get().as_bytes(), &NoFacts))
+        let (topic, body) = self.message(envelope)?;
+        Some(self.rules.judge(topic, body, &NoFacts))
+    }
+
+    /// The two members of an envelope that matching needs.
+    fn message<'m>(&self, envelope: &'m [u8]) -> Option<(&'m str, Body<'m>)> {
+        let [topic, body] = members(std::str::from_utf8(envelope).ok()?, ["topic", "msg"]);
+        let topic = topic?.strip_prefix('"')?.strip_suffix('"')?;
+        Some((self.filter.strip(topic)?, Body::checked_before(body?.as_bytes())))
     }
 }
 

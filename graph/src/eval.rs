@@ -1,403 +1,419 @@
 //! Values and conditions of one message, in a logic that knows what it does not know.
 //!
-//! Comes in: an expression, the chosen dialect, the wanted part of the body, a subject and the facts recorded so far. Goes out:
-//! a `Cell`: a value, absent, null, or open. Open carries why: facts that are still to be asked, paths whose value has not the
+//! Comes in: an expression and a scene: the chosen dialect, the wanted part of the body, a subject and the facts recorded so far.
+//! Goes out: a `Cell`: a value, absent, null, or open. Open carries why: facts that are still to be asked, paths whose value has not the
 //! declared shape. `true or open` is true, `false and open` is false, so the order in which parts are looked at never
 //! matters, and a fact is asked only where it can still decide. Evaluation always ends: operands stand before their use.
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
-
-use crate::body::Raw;
-use crate::fact::{Answer, FactKey, Facts};
-use crate::graph::{CompareOp, Dialect, Expr, ExprId, Graph, Part, Presence, Quantifier, Test};
-use crate::index::Keep;
-use crate::judgement::Note;
+use crate::datum::{Datum, hash_text};
+use crate::evr::EvrParts;
+use crate::fact::{Answer, FactKey};
+use crate::glob;
+use crate::graph::{CompareOp, Part, Presence, Quantifier, Test};
 use crate::limits;
-use crate::nvr::Nvr;
-use crate::value::Value;
+use crate::node::{Keep, Kind, NONE, NodeId, Words, Worth};
+use crate::nvr::NvrParts;
+use crate::open::{Misfit, Only, Open};
+use crate::scene::{Cell, Scene, Truth};
 
-/// What stands at a place.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
-    Absent,
-    Null,
-    Value(Value),
-    Open(Open),
-}
-
-/// Why a place cannot be known yet, or at all.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Open {
-    /// Facts to ask.
-    pub(crate) needs: BTreeSet<FactKey>,
-    /// Facts that were asked, must have an answer and have none: undecided, unless an `else` follows.
-    pub(crate) unanswered: BTreeSet<FactKey>,
-    /// Values without their declared shape, for people.
-    pub(crate) misfits: BTreeSet<String>,
-}
-
-impl Open {
-    pub(crate) fn misfit(reason: String) -> Cell {
-        Cell::Open(Self { misfits: BTreeSet::from([reason]), ..Self::default() })
-    }
-
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.needs.extend(other.needs);
-        self.unanswered.extend(other.unanswered);
-        self.misfits.extend(other.misfits);
-    }
-}
-
-/// Whether a condition holds.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Truth {
-    True,
-    False,
-    Open(Open),
-}
-
-impl Truth {
-    fn cell(self) -> Cell {
-        match self {
-            Self::True => Cell::Value(Value::Bool(true)),
-            Self::False => Cell::Value(Value::Bool(false)),
-            Self::Open(open) => Cell::Open(open),
-        }
-    }
-}
-
-/// One message as one dialect, and one subject of it.
-pub(crate) struct Scene<'a> {
-    pub(crate) graph: &'a Graph,
-    pub(crate) dialect: &'a Dialect,
-    pub(crate) body: &'a Raw,
-    pub(crate) subject: Option<&'a Raw>,
-    pub(crate) facts: &'a dyn Facts,
-    /// Values kept for the message, shared by its subjects.
-    pub(crate) message_memo: &'a Memo,
-    /// Values kept for this subject.
-    pub(crate) subject_memo: Memo,
-    /// What the quantifiers around are at, outermost first.
-    pub(crate) bound: Vec<Cell>,
-    pub(crate) notes: &'a RefCell<Vec<Note>>,
-    /// Steps that the rule under judgement has taken on this message.
-    pub(crate) steps: &'a Cell64,
-}
-
-/// A counter that a message's scenes share.
-pub(crate) type Cell64 = std::cell::Cell<u64>;
-
-/// Values of expressions already evaluated: how rules share conditions.
-#[derive(Debug, Default)]
-pub(crate) struct Memo(RefCell<HashMap<ExprId, Cell>>);
-
-impl Scene<'_> {
+impl<'m> Scene<'m> {
     /// The value of an expression.
-    pub(crate) fn value(&mut self, id: ExprId) -> Cell {
-        let keep = self.graph.index().keep.get(id as usize).copied().unwrap_or(Keep::Never);
-        let kept = match keep {
-            Keep::Message => self.message_memo.0.borrow().get(&id).cloned(),
-            Keep::Subject => self.subject_memo.0.borrow().get(&id).cloned(),
-            Keep::Never => None,
-        };
-        if let Some(cell) = kept {
+    #[inline]
+    pub(crate) fn value(&mut self, mut id: NodeId) -> Cell<'m> {
+        let Some(mut node) = self.tables.packed(id) else { return Cell::Absent };
+        if let Some(Kind::EventValue(at)) = Kind::decode(node) {
+            let Some(Some(definition)) = self.dialect.values.get(at as usize) else { return Cell::Absent };
+            id = *definition;
+            node = match self.tables.packed(id) {
+                Some(node) => node,
+                None => return Cell::Absent,
+            };
+        }
+        if let Some(Kind::Path(path)) = Kind::decode(node) {
+            return self.path(path);
+        }
+        if Worth::decode(node) == Worth::Computing {
+            return self.compute(id, node);
+        }
+        let keep = Keep::decode(node);
+        if let Some(cell) = self.kept(id, keep) {
             return cell;
         }
-        let cell = self.compute(id);
-        if self.steps.get() > limits::STEPS_PER_RULE {
-            // Cut short for this rule alone: another one must not read it.
-            return cell;
-        }
-        match keep {
-            Keep::Message => drop(self.message_memo.0.borrow_mut().insert(id, cell.clone())),
-            Keep::Subject => drop(self.subject_memo.0.borrow_mut().insert(id, cell.clone())),
-            Keep::Never => {}
-        }
+        let cell = self.compute(id, node);
+        self.keep(id, keep, cell);
         cell
     }
 
     /// Whether a condition holds. An optional that is absent does not; the type checker has seen to a guard before it.
-    pub(crate) fn truth(&mut self, id: ExprId) -> Truth {
-        match self.value(id) {
-            Cell::Value(Value::Bool(true)) => Truth::True,
-            Cell::Open(open) => Truth::Open(open),
-            _ => Truth::False,
+    #[inline]
+    pub(crate) fn truth(&mut self, id: NodeId) -> Truth<'m> {
+        match self.tables.packed(id) {
+            None => Truth::False,
+            Some(node) if Worth::decode(node) == Worth::Computing => self.holds(id, node),
+            Some(_) => self.value(id).truth(),
         }
     }
 
     /// Counts steps; says when they are too many.
-    fn spend(&self, steps: usize) -> Option<Cell> {
-        self.steps.set(self.steps.get().saturating_add(steps as u64));
-        (self.steps.get() > limits::STEPS_PER_RULE).then(|| {
-            Open::misfit(format!("the rule takes more than {} steps on this message", limits::STEPS_PER_RULE))
+    #[inline]
+    fn spend(&mut self, steps: usize) -> Result<(), &'m Open<'m>> {
+        self.steps = self.steps.saturating_add(steps as u64);
+        if self.steps > limits::STEPS_PER_RULE { Err(self.too_many_steps()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn too_many_steps(&self) -> &'m Open<'m> {
+        let text = format!("the rule takes more than {} steps on this message", limits::STEPS_PER_RULE);
+        self.memory.alloc(Open::Misfit(Misfit::Text(self.memory.alloc_str(&text))))
+    }
+
+    /// The value of a node, whatever was kept of it.
+    fn compute(&mut self, id: NodeId, node: [u32; 4]) -> Cell<'m> {
+        if let Err(too_many) = self.spend(1) {
+            return Cell::Open(too_many);
+        }
+        let Some(kind) = Kind::decode(node) else { return Cell::Absent };
+        match kind {
+            Kind::Path(path) => self.path(path),
+            // A dialect defines no value by another one; a forged one that does says nothing.
+            Kind::EventValue(_) => Cell::Absent,
+            Kind::Bound(depth) => self.bound_at(depth).map_or(Cell::Absent, Cell::Value),
+            Kind::BoundField(depth, at) => match self.bound_at(depth) {
+                Some(record) => field(record, at),
+                None => Cell::Absent,
+            },
+            Kind::Field(record, at) => match self.value(record) {
+                Cell::Value(record) => field(record, at),
+                other => missing_or_open(other),
+            },
+            Kind::Part(of, part) => match self.value(of) {
+                Cell::Value(value) => self.part_of(value, part),
+                other => missing_or_open(other),
+            },
+            Kind::MakeRecord(record, fields) => self.make_record(record, fields),
+            Kind::MakeNvr(parts) => self.make_nvr(parts),
+            Kind::Fact(fact, key) => self.fact(fact, key),
+            Kind::Else(first, second) => match self.value(first) {
+                Cell::Absent | Cell::Null => self.value(second),
+                Cell::Open(open) if open.only() == Only::Unanswered => self.value(second),
+                other => other,
+            },
+            Kind::Count(list, condition) => self.count(list, condition),
+            kind if kind.is_literal() => self.constant(kind).map_or(Cell::Absent, Cell::Value),
+            _ => self.holds(id, node).cell(),
+        }
+    }
+
+    /// Whether a node holds that is a condition, whatever was kept of it.
+    fn holds(&mut self, id: NodeId, node: [u32; 4]) -> Truth<'m> {
+        if let Err(too_many) = self.spend(1) {
+            return Truth::Open(too_many);
+        }
+        let Some(kind) = Kind::decode(node) else { return Truth::False };
+        match kind {
+            Kind::And(parts) => self.all(self.tables.list(parts), |scene, part| scene.truth(*part)),
+            Kind::Or(parts) => self.any(self.tables.list(parts), |scene, part| scene.truth(*part)),
+            Kind::Not(of) => negated(self.truth(of)),
+            Kind::CompareText(op, of, text) => {
+                let literal = self.tables.text_bytes(text);
+                self.single(of, |v| compare_text(op, v, literal))
+            }
+            Kind::CompareInt(op, of, n) => self.single(of, |v| compare(op, v, Datum::Int(n))),
+            Kind::InTexts(of, set) => self.in_texts(of, set),
+            Kind::Compare(op, left, right) => self.pair(left, right, |a, b| compare(op, a, b)),
+            Kind::In(of, set) => self.in_set(of, set),
+            Kind::InList(of, list) => self.in_list(of, list),
+            Kind::Like(of, pattern) => {
+                let pattern = self.tables.text(pattern);
+                self.single(of, |v| glob::matches(pattern, &v.text()))
+            }
+            Kind::Matches(of, text, place) => self.matches(of, text, place),
+            Kind::Test(test, of) => match (self.value(of), test) {
+                (Cell::Open(open), _) => Truth::Open(open),
+                (Cell::Value(_), Test::Has) | (Cell::Null, Test::IsNull) | (Cell::Absent, Test::IsAbsent) => {
+                    Truth::True
+                }
+                _ => Truth::False,
+            },
+            Kind::Quantified(quantifier, list, condition) => self.quantified(quantifier, list, condition),
+            Kind::Path(_) | Kind::EventValue(_) => self.value(id).truth(),
+            _ => self.compute(id, node).truth(),
+        }
+    }
+
+    /// What a quantifier is at: the innermost one, or one further out.
+    #[inline]
+    fn bound_at(&self, depth: u32) -> Option<Datum<'m>> {
+        let at = self.bound.len().checked_sub(1)?.checked_sub(depth as usize)?;
+        self.bound.get(at).copied()
+    }
+
+    /// A literal; none if it is something else.
+    fn constant(&self, kind: Kind) -> Option<Datum<'m>> {
+        Some(match kind {
+            Kind::Bool(truth) => Datum::Bool(truth),
+            Kind::Int(n) => Datum::Int(n),
+            Kind::Float(f) => Datum::Float(f),
+            Kind::Time(t) => Datum::Time(t),
+            Kind::Duration(d) => Datum::Duration(d),
+            Kind::Text(text) => Datum::Text(self.tables.text(text)),
+            Kind::Evr(text) => Datum::Evr(self.memory.alloc(EvrParts::parse(self.tables.text(text))?)),
+            Kind::Nvr(text) => Datum::Nvr(self.memory.alloc(NvrParts::parse(self.tables.text(text))?)),
+            Kind::List(items) => {
+                let items: Vec<Datum<'m>> = self.constants(items).flatten().collect();
+                Datum::List(self.memory.alloc_slice_copy(&items))
+            }
+            Kind::Record(id, fields) => {
+                let fields: Vec<Option<Datum<'m>>> = self.constants(fields).collect();
+                Datum::Record(id, self.memory.alloc_slice_copy(&fields))
+            }
+            _ => return None,
         })
     }
 
-    fn compute(&mut self, id: ExprId) -> Cell {
-        if let Some(too_many) = self.spend(1) {
-            return too_many;
-        }
-        let graph = self.graph;
-        let Some(expr) = graph.exprs.get(id as usize) else { return Cell::Absent };
-        match expr {
-            Expr::Const(value) => Cell::Value(value.clone()),
-            Expr::Path(path) => graph.paths.get(*path as usize).map_or(Cell::Absent, |p| self.path(p)),
-            Expr::EventValue(at) => match self.dialect.values.get(*at as usize) {
-                Some(Some(definition)) => self.value(*definition),
-                _ => Cell::Absent,
-            },
-            Expr::Bound(depth) => {
-                let at = self.bound.len().checked_sub(1).and_then(|n| n.checked_sub(*depth as usize));
-                at.and_then(|at| self.bound.get(at)).cloned().unwrap_or(Cell::Absent)
-            }
-            Expr::Field(record, at) => match self.value(*record) {
-                Cell::Value(Value::Record(_, fields)) => {
-                    fields.get(*at as usize).cloned().flatten().map_or(Cell::Absent, Cell::Value)
-                }
-                other => missing_or_open(other),
-            },
-            Expr::Part(of, part) => match self.value(*of) {
-                Cell::Value(value) => part_of(&value, *part),
-                other => missing_or_open(other),
-            },
-            Expr::MakeRecord(record, fields) => self.make_record(*record, fields),
-            Expr::MakeNvr(parts) => self.make_nvr(parts),
-            Expr::Fact(fact, key) => self.fact(*fact, *key),
-            Expr::Else(first, second) => match self.value(*first) {
-                Cell::Absent | Cell::Null => self.value(*second),
-                Cell::Open(open) if open.needs.is_empty() && open.misfits.is_empty() => self.value(*second),
-                other => other,
-            },
-            Expr::Compare(op, left, right) => self.pair(*left, *right, |a, b| compare(*op, a, b)),
-            Expr::In(of, set) => {
-                let found = |v: &Value| set.binary_search_by(|x| x.set_order(v)).is_ok();
-                self.single(*of, |v| {
-                    if matches!(v, Value::Evr(_)) { set.iter().any(|x| x.same(v)) } else { found(v) }
-                })
-            }
-            Expr::InList(of, list) => {
-                let length =
-                    if let Cell::Value(Value::List(items)) = self.value(*list) { items.len() } else { 0 };
-                if let Some(too_many) = self.spend(length) {
-                    return too_many;
-                }
-                self.pair(*of, *list, |v, list| match list {
-                    Value::List(items) => items.iter().any(|item| item.same(v)),
-                    _ => false,
-                })
-            }
-            Expr::Like(of, pattern) => {
-                let glob = graph.index().globs.get(pattern);
-                self.single(*of, |v| glob.is_some_and(|g| g.matches(&v.text())))
-            }
-            Expr::Matches(of, text) => {
-                let value = self.value(*of);
-                if let Cell::Value(value) = &value
-                    && let Some(too_many) = self.spend(value.text().len() / limits::PATTERN_CHARS_PER_STEP)
-                {
-                    return too_many;
-                }
-                let pattern = graph.index().regexes.get(text);
-                self.single(*of, |v| pattern.is_some_and(|p| p.matches(&v.text())))
-            }
-            Expr::Test(test, of) => match (self.value(*of), test) {
-                (Cell::Open(open), _) => Cell::Open(open),
-                (Cell::Value(_), Test::Has) | (Cell::Null, Test::IsNull) | (Cell::Absent, Test::IsAbsent) => {
-                    Cell::Value(Value::Bool(true))
-                }
-                _ => Cell::Value(Value::Bool(false)),
-            },
-            Expr::Not(of) => match self.truth(*of) {
-                Truth::True => Truth::False,
-                Truth::False => Truth::True,
-                open => open,
-            }
-            .cell(),
-            Expr::And(parts) => self.all(parts.iter().copied(), |scene, part| scene.truth(part)).cell(),
-            Expr::Or(parts) => self.any(parts.iter().copied(), |scene, part| scene.truth(part)).cell(),
-            Expr::Quantified(quantifier, list, condition) => self.quantified(*quantifier, *list, *condition),
-            Expr::Count(list, condition) => self.count(*list, *condition),
-        }
+    /// Literals that stand among the words. Only a forged artifact nests them deeper than its own length.
+    fn constants(&self, words: Words) -> impl Iterator<Item = Option<Datum<'m>>> {
+        let (nodes, _) = self.tables.list(words).as_chunks::<4>();
+        nodes.iter().map(move |node| match Kind::decode(*node)? {
+            Kind::List(inner) | Kind::Record(_, inner) if inner.start >= words.start => None,
+            kind => self.constant(kind),
+        })
     }
 
-    fn single(&mut self, of: ExprId, test: impl FnOnce(&Value) -> bool) -> Cell {
+    #[inline]
+    fn single(&mut self, of: NodeId, test: impl FnOnce(Datum<'m>) -> bool) -> Truth<'m> {
         match self.value(of) {
-            Cell::Value(value) => Cell::Value(Value::Bool(test(&value))),
-            Cell::Open(open) => Cell::Open(open),
-            Cell::Absent | Cell::Null => Cell::Value(Value::Bool(false)),
+            Cell::Value(value) => Truth::of(test(value)),
+            Cell::Open(open) => Truth::Open(open),
+            Cell::Absent | Cell::Null => Truth::False,
         }
     }
 
-    fn pair(&mut self, left: ExprId, right: ExprId, test: impl FnOnce(&Value, &Value) -> bool) -> Cell {
+    fn pair(
+        &mut self,
+        left: NodeId,
+        right: NodeId,
+        test: impl FnOnce(Datum<'m>, Datum<'m>) -> bool,
+    ) -> Truth<'m> {
         match (self.value(left), self.value(right)) {
-            (Cell::Value(a), Cell::Value(b)) => Cell::Value(Value::Bool(test(&a, &b))),
-            (Cell::Open(mut a), Cell::Open(b)) => {
-                a.merge(b);
-                Cell::Open(a)
-            }
-            (Cell::Open(open), _) | (_, Cell::Open(open)) => Cell::Open(open),
-            _ => Cell::Value(Value::Bool(false)),
+            (Cell::Value(a), Cell::Value(b)) => Truth::of(test(a, b)),
+            (Cell::Open(a), Cell::Open(b)) => Truth::Open(a.with(b, self.memory)),
+            (Cell::Open(open), _) | (_, Cell::Open(open)) => Truth::Open(open),
+            _ => Truth::False,
         }
+    }
+
+    fn in_set(&mut self, of: NodeId, set: Words) -> Truth<'m> {
+        if let Err(too_many) = self.spend(set.len as usize / limits::LITERALS_PER_STEP) {
+            return Truth::Open(too_many);
+        }
+        match self.value(of) {
+            Cell::Value(value) => Truth::of(self.constants(set).flatten().any(|literal| literal.same(value))),
+            Cell::Open(open) => Truth::Open(open),
+            Cell::Absent | Cell::Null => Truth::False,
+        }
+    }
+
+    fn in_texts(&mut self, of: NodeId, set: Words) -> Truth<'m> {
+        let tables = self.tables;
+        self.single(of, |value| {
+            let Datum::Text(text) = value else { return false };
+            let words = tables.list(set);
+            let (hashes, texts) = words.split_at(words.len() / 2);
+            #[expect(clippy::cast_possible_truncation, reason = "the lower half, as it was written")]
+            let hash = hash_text(text) as u32;
+            let first = hashes.partition_point(|h| *h < hash);
+            let alike = hashes.iter().zip(texts).skip(first).take_while(|(h, _)| **h == hash);
+            alike.into_iter().any(|(_, at)| tables.text_bytes(*at) == text.as_bytes())
+        })
+    }
+
+    fn in_list(&mut self, of: NodeId, list: NodeId) -> Truth<'m> {
+        let length = if let Cell::Value(Datum::List(items)) = self.value(list) { items.len() } else { 0 };
+        if let Err(too_many) = self.spend(length) {
+            return Truth::Open(too_many);
+        }
+        self.pair(of, list, |v, list| match list {
+            Datum::List(items) => items.iter().any(|item| item.same(v)),
+            _ => false,
+        })
+    }
+
+    fn matches(&mut self, of: NodeId, text: u32, place: u32) -> Truth<'m> {
+        if let Cell::Value(value) = self.value(of)
+            && let Err(too_many) = self.spend(value.text().len() / limits::PATTERN_CHARS_PER_STEP)
+        {
+            return Truth::Open(too_many);
+        }
+        let pattern = self.matcher.pattern(place, self.tables.text(text));
+        self.single(of, |v| pattern.is_some_and(|p| p.matches(&v.text())))
     }
 
     /// All parts hold: one false decides, whatever is open.
-    fn all<T>(
-        &mut self,
-        parts: impl Iterator<Item = T>,
-        mut truth: impl FnMut(&mut Self, T) -> Truth,
-    ) -> Truth {
-        let mut open: Option<Open> = None;
+    fn all<T>(&mut self, parts: &[T], mut truth: impl FnMut(&mut Self, &T) -> Truth<'m>) -> Truth<'m> {
+        let mut open: Option<&'m Open<'m>> = None;
         for part in parts {
             match truth(self, part) {
                 Truth::True => {}
                 Truth::False => return Truth::False,
-                Truth::Open(more) => open.get_or_insert_default().merge(more),
+                Truth::Open(more) => open = Some(self.also(open, more)),
             }
         }
         open.map_or(Truth::True, Truth::Open)
     }
 
     /// One part holds: one true decides, whatever is open.
-    fn any<T>(
-        &mut self,
-        parts: impl Iterator<Item = T>,
-        mut truth: impl FnMut(&mut Self, T) -> Truth,
-    ) -> Truth {
-        let negated = |truth| match truth {
-            Truth::True => Truth::False,
-            Truth::False => Truth::True,
-            open @ Truth::Open(_) => open,
-        };
+    fn any<T>(&mut self, parts: &[T], mut truth: impl FnMut(&mut Self, &T) -> Truth<'m>) -> Truth<'m> {
         negated(self.all(parts, |scene, part| negated(truth(scene, part))))
     }
 
-    fn quantified(&mut self, quantifier: Quantifier, list: ExprId, condition: ExprId) -> Cell {
+    fn quantified(&mut self, quantifier: Quantifier, list: NodeId, condition: NodeId) -> Truth<'m> {
         let items = match self.value(list) {
-            Cell::Value(Value::List(items)) => items,
-            Cell::Open(open) => return Cell::Open(open),
-            _ => Arc::from([]),
+            Cell::Value(Datum::List(items)) => items,
+            Cell::Open(open) => return Truth::Open(open),
+            _ => &[],
         };
-        let judge = |scene: &mut Self, item: &Value| {
-            scene.bound.push(Cell::Value(item.clone()));
+        let judge = |scene: &mut Self, item: &Datum<'m>| {
+            scene.bound.push(*item);
             let truth = scene.truth(condition);
             scene.bound.pop();
             truth
         };
         match quantifier {
-            Quantifier::Any => self.any(items.iter(), judge),
-            Quantifier::All => self.all(items.iter(), judge),
-            Quantifier::None => match self.any(items.iter(), judge) {
-                Truth::True => Truth::False,
-                Truth::False => Truth::True,
-                open @ Truth::Open(_) => open,
-            },
+            Quantifier::Any => self.any(items, judge),
+            Quantifier::All => self.all(items, judge),
+            Quantifier::None => negated(self.any(items, judge)),
         }
-        .cell()
     }
 
     /// How many elements hold the condition; open as long as one of them is.
-    fn count(&mut self, list: ExprId, condition: Option<ExprId>) -> Cell {
+    fn count(&mut self, list: NodeId, condition: NodeId) -> Cell<'m> {
         let items = match self.value(list) {
-            Cell::Value(Value::List(items)) => items,
-            Cell::Open(open) => return Cell::Open(open),
-            _ => Arc::from([]),
+            Cell::Value(Datum::List(items)) => items,
+            open @ Cell::Open(_) => return open,
+            _ => &[],
         };
-        let Some(condition) = condition else { return int(items.len()) };
+        if condition == NONE {
+            return int(items.len());
+        }
         let mut count = 0usize;
-        let mut open: Option<Open> = None;
-        for item in items.iter() {
-            self.bound.push(Cell::Value(item.clone()));
+        let mut open: Option<&'m Open<'m>> = None;
+        for item in items {
+            self.bound.push(*item);
             match self.truth(condition) {
                 Truth::True => count = count.saturating_add(1),
                 Truth::False => {}
-                Truth::Open(more) => open.get_or_insert_default().merge(more),
+                Truth::Open(more) => open = Some(self.also(open, more)),
             }
             self.bound.pop();
         }
         open.map_or_else(|| int(count), Cell::Open)
     }
 
-    fn make_record(&mut self, record: u32, fields: &[Option<ExprId>]) -> Cell {
-        let mut values = Vec::with_capacity(fields.len());
-        let mut open: Option<Open> = None;
-        for field in fields {
-            match field.map(|id| self.value(id)) {
-                Some(Cell::Value(value)) => values.push(Some(value)),
-                Some(Cell::Open(more)) => open.get_or_insert_default().merge(more),
-                Some(Cell::Absent | Cell::Null) | None => values.push(None),
+    fn make_record(&mut self, record: u32, fields: Words) -> Cell<'m> {
+        let fields = self.tables.list(fields);
+        let values = self.memory.alloc_slice_fill_copy(fields.len(), None);
+        let mut open: Option<&'m Open<'m>> = None;
+        for (to, field) in values.iter_mut().zip(fields) {
+            match if *field == NONE { Cell::Absent } else { self.value(*field) } {
+                Cell::Value(value) => *to = Some(value),
+                Cell::Open(more) => open = Some(self.also(open, more)),
+                Cell::Absent | Cell::Null => {}
             }
         }
-        open.map_or_else(|| Cell::Value(Value::Record(record, values.into())), Cell::Open)
+        open.map_or(Cell::Value(Datum::Record(record, values)), Cell::Open)
     }
 
-    fn make_nvr(&mut self, parts: &[ExprId; 3]) -> Cell {
-        let mut open: Option<Open> = None;
-        let texts = parts.map(|part| match self.value(part) {
-            Cell::Value(value) => value.text(),
+    fn make_nvr(&mut self, parts: [NodeId; 3]) -> Cell<'m> {
+        let mut open: Option<&'m Open<'m>> = None;
+        let [name, version, release] = parts.map(|part| match self.value(part) {
+            Cell::Value(Datum::Text(text)) => text,
+            Cell::Value(value) => self.memory.alloc_str(&value.text()),
             Cell::Open(more) => {
-                open.get_or_insert_default().merge(more);
-                String::new()
+                open = Some(self.also(open, more));
+                ""
             }
-            Cell::Absent | Cell::Null => String::new(),
+            Cell::Absent | Cell::Null => "",
         });
         if let Some(open) = open {
             return Cell::Open(open);
         }
-        let [name, version, release] = &texts;
-        match Nvr::new(name, version, release) {
-            Some(nvr) => Cell::Value(Value::Nvr(Arc::new(nvr))),
+        match NvrParts::new(name, version, release) {
+            Some(nvr) => Cell::Value(Datum::Nvr(self.memory.alloc(nvr))),
             None => {
-                Open::misfit(format!("{name:?}, {version:?} and {release:?} make no name-version-release"))
+                let text = format!("{name:?}, {version:?} and {release:?} make no name-version-release");
+                self.misfit(Misfit::Text(self.memory.alloc_str(&text)))
             }
         }
     }
 
-    fn fact(&mut self, fact: u32, key: ExprId) -> Cell {
+    fn part_of(&self, value: Datum<'m>, part: Part) -> Cell<'m> {
+        let text = |t: &'m str| Cell::Value(Datum::Text(t));
+        match (value, part) {
+            (Datum::Nvr(nvr), Part::Name) => text(nvr.name),
+            (Datum::Nvr(nvr), Part::Version) => text(nvr.version),
+            (Datum::Nvr(nvr), Part::Release) => text(nvr.release),
+            (Datum::Nvr(nvr), Part::Evr) => {
+                let evr = EvrParts { epoch: 0, version: nvr.version, release: Some(nvr.release) };
+                Cell::Value(Datum::Evr(self.memory.alloc(evr)))
+            }
+            (Datum::Evr(evr), Part::Version) => text(evr.version),
+            (Datum::Evr(evr), Part::Release) => evr.release.map_or(Cell::Absent, text),
+            _ => Cell::Absent,
+        }
+    }
+
+    fn fact(&mut self, fact: u32, key: NodeId) -> Cell<'m> {
         let key = match self.value(key) {
             Cell::Value(value) => value.text(),
             other => return missing_or_open(other),
         };
-        let Some(declared) = self.graph.facts.get(fact as usize) else { return Cell::Absent };
-        let key = FactKey { fact: declared.name.clone(), key };
-        match self.facts.answer(&key) {
+        let Some(declared) = self.matcher.declared.facts.get(fact as usize) else { return Cell::Absent };
+        let key = FactKey { fact: declared.name.clone(), key: key.into_owned() };
+        let open = match self.facts.answer(&key) {
             Answer::Known(value) => {
-                self.note_unknown(&declared.ty, &value);
-                Cell::Value(value)
+                let value = Datum::of(&value, self.memory);
+                self.note_unknown(&declared.ty, value);
+                return Cell::Value(value);
             }
-            Answer::NoSuchKey if declared.presence == Presence::Optional => Cell::Absent,
-            Answer::NoSuchKey => Cell::Open(Open { unanswered: BTreeSet::from([key]), ..Open::default() }),
-            Answer::NotAsked => Cell::Open(Open { needs: BTreeSet::from([key]), ..Open::default() }),
-        }
+            Answer::NoSuchKey if declared.presence == Presence::Optional => return Cell::Absent,
+            Answer::NoSuchKey => Open::Unanswered(&declared.name, self.memory.alloc_str(&key.key)),
+            Answer::NotAsked => Open::Needs(&declared.name, self.memory.alloc_str(&key.key)),
+        };
+        Cell::Open(self.memory.alloc(open))
     }
 }
 
-fn int(count: usize) -> Cell {
-    Cell::Value(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+#[inline]
+fn field(record: Datum<'_>, at: u32) -> Cell<'_> {
+    match record {
+        Datum::Record(_, fields) => {
+            fields.get(at as usize).copied().flatten().map_or(Cell::Absent, Cell::Value)
+        }
+        _ => Cell::Absent,
+    }
 }
 
-fn missing_or_open(cell: Cell) -> Cell {
+fn negated(truth: Truth<'_>) -> Truth<'_> {
+    match truth {
+        Truth::True => Truth::False,
+        Truth::False => Truth::True,
+        open @ Truth::Open(_) => open,
+    }
+}
+
+fn int<'m>(count: usize) -> Cell<'m> {
+    Cell::Value(Datum::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+fn missing_or_open(cell: Cell<'_>) -> Cell<'_> {
     match cell {
         Cell::Open(open) => Cell::Open(open),
         _ => Cell::Absent,
     }
 }
 
-fn part_of(value: &Value, part: Part) -> Cell {
-    let text = |t: &str| Cell::Value(Value::Text(t.into()));
-    match (value, part) {
-        (Value::Nvr(nvr), Part::Name) => text(&nvr.name),
-        (Value::Nvr(nvr), Part::Version) => text(&nvr.version),
-        (Value::Nvr(nvr), Part::Release) => text(&nvr.release),
-        (Value::Nvr(nvr), Part::Evr) => Cell::Value(Value::Evr(Arc::new(nvr.evr()))),
-        (Value::Evr(evr), Part::Version) => text(&evr.version),
-        (Value::Evr(evr), Part::Release) => evr.release.as_deref().map_or(Cell::Absent, text),
-        _ => Cell::Absent,
-    }
-}
-
-fn compare(op: CompareOp, a: &Value, b: &Value) -> bool {
+fn compare(op: CompareOp, a: Datum<'_>, b: Datum<'_>) -> bool {
     match op {
         CompareOp::Equal => a.same(b),
         CompareOp::NotEqual => !a.same(b),
@@ -405,5 +421,18 @@ fn compare(op: CompareOp, a: &Value, b: &Value) -> bool {
         CompareOp::LessOrEqual => a.order(b).is_some_and(std::cmp::Ordering::is_le),
         CompareOp::Greater => a.order(b).is_some_and(std::cmp::Ordering::is_gt),
         CompareOp::GreaterOrEqual => a.order(b).is_some_and(std::cmp::Ordering::is_ge),
+    }
+}
+
+fn compare_text(op: CompareOp, value: Datum<'_>, literal: &[u8]) -> bool {
+    let Datum::Text(text) = value else { return op == CompareOp::NotEqual };
+    let order = text.as_bytes().cmp(literal);
+    match op {
+        CompareOp::Equal => order.is_eq(),
+        CompareOp::NotEqual => order.is_ne(),
+        CompareOp::Less => order.is_lt(),
+        CompareOp::LessOrEqual => order.is_le(),
+        CompareOp::Greater => order.is_gt(),
+        CompareOp::GreaterOrEqual => order.is_ge(),
     }
 }

@@ -20,9 +20,43 @@ pub struct Evr {
     pub release: Option<String>,
 }
 
+/// The parts of a version, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EvrParts<'t> {
+    pub(crate) epoch: u64,
+    pub(crate) version: &'t str,
+    pub(crate) release: Option<&'t str>,
+}
+
 impl Evr {
     /// Reads `[epoch:]version[-release]`; none if a part is empty, the epoch no number, or a hyphen too many.
     pub fn parse(text: &str) -> Option<Self> {
+        EvrParts::parse(text).map(|parts| Self {
+            epoch: parts.epoch,
+            version: parts.version.to_owned(),
+            release: parts.release.map(str::to_owned),
+        })
+    }
+
+    /// RPM's order. No `Ord`: without a release it is equal to every release, so equality is not transitive.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        self.parts().compare(&other.parts())
+    }
+
+    fn parts(&self) -> EvrParts<'_> {
+        EvrParts { epoch: self.epoch, version: &self.version, release: self.release.as_deref() }
+    }
+}
+
+impl fmt::Display for Evr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().fmt(f)
+    }
+}
+
+impl<'t> EvrParts<'t> {
+    /// As [`Evr::parse`].
+    pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let (epoch, rest) = match text.split_once(':') {
             Some((epoch, rest)) => (epoch.parse().ok()?, rest),
             None => (0, text),
@@ -36,38 +70,32 @@ impl Evr {
                 && !s.contains(['-', ':'])
                 && !s.chars().any(|c| c.is_whitespace() || c.is_control())
         };
-        (part(version) && release.is_none_or(part)).then(|| Self {
-            epoch,
-            version: version.to_owned(),
-            release: release.map(str::to_owned),
-        })
+        (part(version) && release.is_none_or(part)).then_some(Self { epoch, version, release })
     }
-}
 
-impl fmt::Display for Evr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.epoch != 0 {
-            write!(f, "{}:", self.epoch)?;
-        }
-        write!(f, "{}", self.version)?;
-        if let Some(release) = &self.release {
-            write!(f, "-{release}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Evr {
-    /// RPM's order. No `Ord`: without a release it is equal to every release, so equality is not transitive.
-    pub fn compare(&self, other: &Self) -> Ordering {
-        let release = || match (&self.release, &other.release) {
+    /// As [`Evr::compare`].
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        let release = || match (self.release, other.release) {
             (Some(a), Some(b)) => compare_versions(a, b),
             _ => Ordering::Equal,
         };
         self.epoch
             .cmp(&other.epoch)
-            .then_with(|| compare_versions(&self.version, &other.version))
+            .then_with(|| compare_versions(self.version, other.version))
             .then_with(release)
+    }
+}
+
+impl fmt::Display for EvrParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.epoch != 0 {
+            write!(f, "{}:", self.epoch)?;
+        }
+        write!(f, "{}", self.version)?;
+        if let Some(release) = self.release {
+            write!(f, "-{release}")?;
+        }
+        Ok(())
     }
 }
 

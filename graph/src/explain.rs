@@ -8,12 +8,17 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::eval::{Cell, Scene, Truth};
+use crate::artifact::tables::operands;
+use crate::body::Body;
+use crate::datum::Datum;
 use crate::fact::{FactKey, Facts};
-use crate::graph::{Conjunct, Expr, ExprId, Graph, Place, Rule};
-use crate::judge::{Outcome, Seen as Look, look};
-use crate::judgement::Reason;
-use crate::value::Value;
+use crate::graph::{Conjunct, Event, ExprId, Graph, Place};
+use crate::judge::{Seen as Look, Which, look};
+use crate::matcher::with_memory;
+use crate::node::Kind;
+use crate::open::{Open, Reasons};
+use crate::runs::{Asking, Outcome};
+use crate::scene::{Cell, Scene, Truth};
 
 /// What a message meant to each rule.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -100,8 +105,12 @@ pub struct Seen {
 /// Explains a message, rule by rule; same meaning as [`crate::judge()`].
 pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Explanation {
     let mut out = Explanation::default();
-    look(graph, topic, body, facts, &mut |seen| match seen {
-        Look::Event { event } => out.events.push(event.name.clone()),
+    let mut asking = Asking::default();
+    look_at_all(graph, topic, body, facts, &mut |seen| match seen {
+        Look::Event { event } => {
+            asking.next_event();
+            out.events.push(event.name.clone());
+        }
         Look::Unreadable { reason } => {
             out.other_events.push(OtherEvent { event: String::new(), reason, quarantined: true });
         }
@@ -115,29 +124,64 @@ pub fn explain(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Ex
                 format!("the condition of dialect {} does not hold: {}", dialect.name, seen.join(", "));
             out.other_events.push(OtherEvent { event: event.name.clone(), reason, quarantined: false });
         }
-        Look::Rule { place, rule, reason, outcome, scene } => {
-            out.rules.push(report(place, rule, reason, outcome, scene));
+        Look::Rule { place, subject, truth, scene, event } => {
+            let outcome = asking.outcome(place, subject, truth, event, scene);
+            let verdict = verdict(graph, place, outcome, scene);
+            let subject = subject.map(|at| (at, subject_text(event, scene)));
+            out.rules.push(RuleReport::new(graph, place, event, subject, verdict));
         }
-        Look::NoSubject { rule } => {
-            let index = graph.rules.iter().position(|r| r.name == rule.name).unwrap_or_default();
-            let event = graph.events.get(rule.event as usize).map_or(String::new(), |e| e.name.clone());
-            let place = graph.sources.rules.get(index).map(|s| s.place);
-            let verdict = Verdict::NoSubject;
-            out.rules.push(RuleReport {
-                rule: rule.name.clone(),
-                index,
-                event,
-                place,
-                subject: None,
-                verdict,
-            });
+        Look::NoSubject { place, event } => {
+            out.rules.push(RuleReport::new(graph, place, event, None, Verdict::NoSubject));
         }
         Look::Note(_) => {}
     });
-    let on_topic = graph.index().plan(topic).map_or(0, |plan| plan.rules.len());
+    let matcher = graph.matcher();
+    let plan = matcher.plan(topic);
+    let events = plan.iter().flat_map(|plan| &plan.events);
+    let on_topic = events.map(|event| matcher.tables().event(event.place).rules[1] as usize).sum();
     out.rules_on_other_topics = graph.rules.len().saturating_sub(on_topic);
     out.rules.sort_by_key(|r| r.index);
     out
+}
+
+/// Every rule of the events that a message may be.
+fn look_at_all(
+    graph: &Graph,
+    topic: &str,
+    body: &[u8],
+    facts: &dyn Facts,
+    tell: &mut dyn for<'m> FnMut(Look<'_, 'm>),
+) {
+    let matcher = graph.matcher();
+    match Body::check(body) {
+        Ok(body) => {
+            with_memory(|memory| {
+                look(matcher, topic, body, facts, memory, Which::All, &mut |seen| tell(seen))
+            });
+        }
+        Err(reason) if matcher.waits_for(topic) => tell(Look::Unreadable { reason }),
+        Err(_) => {}
+    }
+}
+
+impl RuleReport {
+    fn new(
+        graph: &Graph,
+        rule: u32,
+        event: &Event,
+        subject: Option<(usize, String)>,
+        verdict: Verdict,
+    ) -> Self {
+        let index = rule as usize;
+        Self {
+            rule: graph.matcher().rule_name(rule).to_owned(),
+            index,
+            event: event.name.clone(),
+            place: graph.sources.rules.get(index).map(|s| s.place),
+            subject,
+            verdict,
+        }
+    }
 }
 
 /// Why a rule never looked at a message.
@@ -187,9 +231,9 @@ pub fn probe(
     facts: &dyn Facts,
     tell: &mut dyn FnMut(usize, &mut Holds<'_>),
 ) {
-    look(graph, topic, body, facts, &mut |seen| {
+    look_at_all(graph, topic, body, facts, &mut |seen| {
         if let Look::Rule { place, scene, .. } = seen {
-            tell(place, &mut |expr| match scene.truth(expr) {
+            tell(place as usize, &mut |expr| match scene.truth(expr) {
                 Truth::True => Some(true),
                 Truth::False => Some(false),
                 Truth::Open(_) => None,
@@ -198,8 +242,8 @@ pub fn probe(
     });
 }
 
-fn report(index: usize, rule: &Rule, reason: Reason, outcome: Outcome, scene: &mut Scene<'_>) -> RuleReport {
-    let verdict = match outcome {
+fn verdict(graph: &Graph, place: u32, outcome: Outcome, scene: &mut Scene<'_>) -> Verdict {
+    match outcome {
         Outcome::Fired(runs) => {
             let mut keys: Vec<String> = Vec::new();
             for run in runs.iter().map(crate::Run::key) {
@@ -207,38 +251,21 @@ fn report(index: usize, rule: &Rule, reason: Reason, outcome: Outcome, scene: &m
                     keys.push(run);
                 }
             }
-            let parts = parts_of(scene.graph, index);
-            let seen = parts.iter().flat_map(|part| seen_by(part, scene)).collect();
+            let seen = parts_of(graph, place).iter().flat_map(|part| seen_by(graph, part, scene)).collect();
             Verdict::Fired { runs: keys, seen }
         }
-        Outcome::NotFired => condition_failed(index, scene),
-        Outcome::Open(open) if open.needs.is_empty() && open.unanswered.is_empty() => {
-            Verdict::Refused { reason: open.misfits.into_iter().collect::<Vec<_>>().join("; ") }
+        Outcome::NotFired => condition_failed(graph, place, scene),
+        Outcome::Open(reasons) if reasons.wait() => {
+            Verdict::Waiting { needs: reasons.needs.into_iter().chain(reasons.unanswered).collect() }
         }
-        Outcome::Open(open) => {
-            Verdict::Waiting { needs: open.needs.into_iter().chain(open.unanswered).collect() }
-        }
-    };
-    let event = scene.graph.events.get(rule.event as usize);
-    let subject = reason.subject.map(|at| (at, subject_text(event, scene)));
-    RuleReport {
-        rule: reason.rule,
-        index,
-        event: event.map_or(String::new(), |e| e.name.clone()),
-        place: scene.graph.sources.rules.get(index).map(|s| s.place),
-        subject,
-        verdict,
+        Outcome::Open(reasons) => Verdict::Refused { reason: reasons.misfits_text() },
     }
 }
 
 /// The values of the event that differ from subject to subject, in one piece.
-fn subject_text(event: Option<&crate::Event>, scene: &mut Scene<'_>) -> String {
+fn subject_text(event: &Event, scene: &mut Scene<'_>) -> String {
     let mut texts = Vec::new();
-    for (at, _) in event
-        .iter()
-        .flat_map(|e| e.values.iter().enumerate())
-        .filter(|(_, v)| v.scope == crate::Scope::Subject)
-    {
+    for (at, _) in event.values.iter().enumerate().filter(|(_, v)| v.scope == crate::Scope::Subject) {
         let definition = scene.dialect.values.get(at).copied().flatten();
         if let Some(Cell::Value(value)) = definition.map(|d| scene.value(d)) {
             texts.push(value.text());
@@ -248,26 +275,26 @@ fn subject_text(event: Option<&crate::Event>, scene: &mut Scene<'_>) -> String {
 }
 
 /// The first part, in the order of the source, that does not hold.
-fn condition_failed(index: usize, scene: &mut Scene<'_>) -> Verdict {
-    let failed = parts_of(scene.graph, index).iter().find(|c| scene.truth(c.expr) == Truth::False);
+fn condition_failed(graph: &Graph, rule: u32, scene: &mut Scene<'_>) -> Verdict {
+    let failed = parts_of(graph, rule).iter().find(|c| matches!(scene.truth(c.expr), Truth::False));
     let Some(failed) = failed else { return Verdict::ConditionFailed { place: None, seen: Vec::new() } };
-    Verdict::ConditionFailed { place: Some(failed.place), seen: seen_by(failed, scene) }
+    Verdict::ConditionFailed { place: Some(failed.place), seen: seen_by(graph, failed, scene) }
 }
 
 /// The parts of a rule's condition, as they were written.
-fn parts_of(graph: &Graph, rule: usize) -> &[Conjunct] {
-    graph.sources.rules.get(rule).map(|s| s.conjuncts.as_slice()).unwrap_or_default()
+fn parts_of(graph: &Graph, rule: u32) -> &[Conjunct] {
+    graph.sources.rules.get(rule as usize).map(|s| s.conjuncts.as_slice()).unwrap_or_default()
 }
 
 /// The values that a part of a condition read, each once.
-fn seen_by(part: &Conjunct, scene: &mut Scene<'_>) -> Vec<Seen> {
+fn seen_by(graph: &Graph, part: &Conjunct, scene: &mut Scene<'_>) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     for (expr, place) in &part.reads {
-        let file = scene.graph.sources.files.get(place.file as usize);
+        let file = graph.sources.files.get(place.file as usize);
         let file = file.map(|f| f.text.as_str()).unwrap_or_default();
         let text = file.get(place.start as usize..place.end as usize).unwrap_or_default().to_owned();
         if !seen.iter().any(|s| s.text == text) {
-            let value = shown(&scene.value(*expr));
+            let value = shown(scene.value(*expr), scene);
             seen.push(Seen { text, value });
         }
     }
@@ -276,32 +303,32 @@ fn seen_by(part: &Conjunct, scene: &mut Scene<'_>) -> Vec<Seen> {
 
 /// The paths that a dialect's condition reads, with what stands there.
 fn paths_below(scene: &mut Scene<'_>, root: u32) -> Vec<Seen> {
-    let graph = scene.graph;
+    let tables = scene.tables;
     let mut seen: Vec<Seen> = Vec::new();
     let mut todo = vec![root];
     while let Some(id) = todo.pop() {
-        let Some(expr) = graph.exprs.get(id as usize) else { continue };
-        if let Expr::Path(path) = expr
-            && let Some(path) = graph.paths.get(*path as usize)
+        let Some(node) = tables.node(id) else { continue };
+        if let Kind::Path(place) = node.kind
+            && let Some(path) = scene.matcher.declared.paths.get(place as usize)
         {
             let text = format!("`{}`", path.shown());
             if !seen.iter().any(|s| s.text == text) {
-                let value = shown(&scene.path(path));
+                let value = shown(scene.path(place), scene);
                 seen.push(Seen { text, value });
             }
         }
-        expr.operands(&mut |operand| todo.push(operand));
+        operands(&tables, node, &mut |operand| todo.push(operand));
     }
     seen
 }
 
-fn shown(cell: &Cell) -> String {
+fn shown(cell: Cell<'_>, scene: &Scene<'_>) -> String {
+    let misfits = |open: &Open<'_>| Reasons::of(open, scene.matcher).misfits_text();
     match cell {
         Cell::Absent => "absent".into(),
         Cell::Null => "null".into(),
-        Cell::Value(Value::Text(t)) => format!("{t:?}"),
-        Cell::Value(value) => value.text(),
-        Cell::Open(open) if open.misfits.is_empty() => "not known yet".into(),
-        Cell::Open(open) => open.misfits.iter().cloned().collect::<Vec<_>>().join("; "),
+        Cell::Value(Datum::Text(t)) => format!("{t:?}"),
+        Cell::Value(value) => value.text().into_owned(),
+        Cell::Open(open) => Some(misfits(open)).filter(|m| !m.is_empty()).unwrap_or("not known yet".into()),
     }
 }

@@ -5,118 +5,140 @@
 
 /// A checked pattern: `*` is any text, `?` any one character, `[ab]` or `[a-z]` one of them, `[!a]` none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob(Vec<Step>);
+pub struct Glob(String);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+/// The next piece of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step<'p> {
     Any,
     One,
     Char(char),
-    Class { negated: bool, ranges: Vec<(char, char)> },
+    /// What stands between the brackets, without the sign of negation.
+    Class {
+        negated: bool,
+        members: &'p str,
+    },
 }
 
 impl Glob {
     /// Reads a pattern; the error says what is wrong with it.
     pub fn new(pattern: &str) -> Result<Self, String> {
-        let mut steps = Vec::new();
-        let mut chars = pattern.chars().peekable();
-        while let Some(c) = chars.next() {
-            let step = match c {
-                '*' if steps.last() == Some(&Step::Any) => continue,
-                '*' => Step::Any,
-                '?' => Step::One,
-                '[' => {
-                    let negated = chars.next_if(|c| matches!(c, '!' | '^')).is_some();
-                    let mut ranges = Vec::new();
-                    loop {
-                        let low = chars.next().ok_or("a `[` without its `]`")?;
-                        if low == ']' && !ranges.is_empty() {
-                            break;
-                        }
-                        if chars.next_if_eq(&'-').is_some() {
-                            let high = chars.next().ok_or("a `[` without its `]`")?;
-                            if high == ']' {
-                                ranges.extend([(low, low), ('-', '-')]);
-                                break;
-                            }
-                            if high < low {
-                                return Err(format!("the range {low}-{high} is backwards"));
-                            }
-                            ranges.push((low, high));
-                        } else {
-                            ranges.push((low, low));
-                        }
-                    }
-                    Step::Class { negated, ranges }
-                }
-                c => Step::Char(c),
-            };
-            steps.push(step);
+        let mut rest = pattern;
+        while !rest.is_empty() {
+            let (step, behind) = step(rest).ok_or("a `[` without its `]`")?;
+            if let Step::Class { members, .. } = step
+                && let Some((low, high)) = ranges(members).find(|(low, high)| high < low)
+            {
+                return Err(format!("the range {low}-{high} is backwards"));
+            }
+            rest = behind;
         }
-        Ok(Self(steps))
+        Ok(Self(pattern.to_owned()))
     }
 
     /// The same as an anchored regular expression, for whoever compares patterns with each other.
     pub fn regex(&self) -> String {
         let letter = |c: char| format!("\\x{{{:x}}}", c as u32);
         let mut out = String::from(r"(?s)\A");
-        for step in &self.0 {
+        let mut rest = self.0.as_str();
+        while let Some((step, behind)) = step(rest) {
             match step {
                 Step::Any => out.push_str(".*"),
                 Step::One => out.push('.'),
-                Step::Char(c) => out.push_str(&letter(*c)),
-                Step::Class { negated, ranges } => {
-                    out.push_str(if *negated { "[^" } else { "[" });
-                    for (low, high) in ranges {
-                        out.push_str(&format!("{}-{}", letter(*low), letter(*high)));
+                Step::Char(c) => out.push_str(&letter(c)),
+                Step::Class { negated, members } => {
+                    out.push_str(if negated { "[^" } else { "[" });
+                    for (low, high) in ranges(members) {
+                        out.push_str(&format!("{}-{}", letter(low), letter(high)));
                     }
                     out.push(']');
                 }
             }
+            rest = behind;
         }
         out + r"\z"
     }
 
     /// Whether the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
-        let mut at = 0;
-        let mut rest = text.chars();
-        // Where to go on after the last `*`: the step behind it, and the text that it has not swallowed yet.
-        let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
-        loop {
-            let step = self.0.get(at);
-            if step == Some(&Step::Any) {
-                at = at.saturating_add(1);
-                retry = Some((at, rest.clone()));
-                continue;
-            }
-            let mut ahead = rest.clone();
-            let matched = match (step, ahead.next()) {
-                (None, None) => return true,
-                (Some(step), Some(c)) => step.accepts(c),
-                _ => false,
-            };
-            if matched {
-                (at, rest) = (at.saturating_add(1), ahead);
-                continue;
-            }
-            let Some((behind, from)) = retry.as_mut() else { return false };
-            if from.next().is_none() {
-                return false;
-            }
-            (at, rest) = (*behind, from.clone());
-        }
+        matches(&self.0, text)
     }
 }
 
-impl Step {
+/// Whether a pattern, read as it stands, matches a whole text. One that [`Glob::new`] refuses matches nothing.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut rest) = (pattern, text.chars());
+    // Where to go on after the last `*`: what follows it, and the text that it has not swallowed yet.
+    let mut retry: Option<(&str, std::str::Chars<'_>)> = None;
+    loop {
+        let next = step(pattern);
+        if let Some((Step::Any, behind)) = next {
+            if behind.is_empty() {
+                return true;
+            }
+            pattern = behind;
+            retry = Some((behind, rest.clone()));
+            continue;
+        }
+        let mut ahead = rest.clone();
+        match (next, ahead.next()) {
+            (None, None) => return pattern.is_empty(),
+            (Some((step, behind)), Some(c)) if step.accepts(c) => {
+                (pattern, rest) = (behind, ahead);
+                continue;
+            }
+            _ => {}
+        }
+        let Some((behind, from)) = retry.as_mut() else { return false };
+        if from.next().is_none() {
+            return false;
+        }
+        (pattern, rest) = (behind, from.clone());
+    }
+}
+
+/// The first piece of a pattern and what follows; none at its end, or if a `[` is not closed.
+fn step(pattern: &str) -> Option<(Step<'_>, &str)> {
+    let first = pattern.chars().next()?;
+    let rest = pattern.get(first.len_utf8()..)?;
+    match first {
+        '*' => Some((Step::Any, rest.trim_start_matches('*'))),
+        '?' => Some((Step::One, rest)),
+        '[' => {
+            let negated = rest.starts_with(['!', '^']);
+            let members = if negated { rest.get(1..)? } else { rest };
+            // A `]` right at the beginning is a member.
+            let end = members.char_indices().skip(1).find(|(_, c)| *c == ']')?.0;
+            Some((Step::Class { negated, members: members.get(..end)? }, members.get(end..)?.get(1..)?))
+        }
+        c => Some((Step::Char(c), rest)),
+    }
+}
+
+/// The ranges of a class; a single member is a range of one. A hyphen at the end is a member.
+fn ranges(members: &str) -> impl Iterator<Item = (char, char)> {
+    let mut chars = members.chars();
+    std::iter::from_fn(move || {
+        let low = chars.next()?;
+        let mut ahead = chars.clone();
+        match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(high)) => {
+                chars = ahead;
+                Some((low, high))
+            }
+            _ => Some((low, low)),
+        }
+    })
+}
+
+impl Step<'_> {
     fn accepts(&self, c: char) -> bool {
         match self {
             Self::Any => false,
             Self::One => true,
             Self::Char(x) => *x == c,
-            Self::Class { negated, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
+            Self::Class { negated, members } => {
+                ranges(members).any(|(low, high)| (low..=high).contains(&c)) != *negated
             }
         }
     }

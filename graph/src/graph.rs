@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::matcher::LazyMatcher;
 use crate::types::Type;
 pub use crate::types::{EnumId, RecordId};
 use crate::value::Value;
@@ -39,9 +40,9 @@ pub struct Graph {
     /// Where everything came from, for people only: the matcher never looks here.
     #[serde(skip)]
     pub sources: Sources,
-    /// What the matcher looks up, made from the rest when it is first needed.
+    /// The matcher of this graph, made when it is first needed.
     #[serde(skip)]
-    pub(crate) index: crate::index::LazyIndex,
+    pub(crate) matcher: LazyMatcher,
 }
 
 /// An enum's name and values.

@@ -47,6 +47,15 @@ impl Run {
     }
 }
 
+/// A rule whose condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fired {
+    /// Its place in [`crate::Graph::rules`].
+    pub rule: u32,
+    /// Place of the subject in the message's list; none for a rule that reads no subject.
+    pub subject: Option<usize>,
+}
+
 /// A named, typed value on its way to a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Argument {

@@ -4,13 +4,16 @@
 //! bytes, a message's topic and body, and the facts known so far. Goes out: a `Judgement`, the set of runs the message asks
 //! for and what still has to be known. Judging is pure: no I/O, no clock, no randomness, and it knows no other room.
 //!
-//! Stations: `topic` (which part of the topic is judged), `body` (the wanted paths of the message in one pass), `reading` (a
-//! path as its type), `eval` (values and conditions in three-valued logic), `judge` (events, subjects, rules, runs), `explain`
-//! (the same, told to people).
+//! Stations: `artifact` (the graph as tables, written and mapped), `matcher` (a loaded one), `topic` and `plan` (what a topic asks
+//! for), `scan` and `body` (the wanted paths of the message in one pass), `reading` (a path as its type), `index` (from values to
+//! the rules they may concern), `scene` and `eval` (values and conditions in three-valued logic), `judge` (events, subjects,
+//! rules), `runs` (what a rule asks for), `explain` (the same, told to people).
 #![forbid(unsafe_code)]
 
 mod artifact;
 mod body;
+mod columns;
+mod datum;
 mod eval;
 mod evr;
 mod explain;
@@ -21,15 +24,24 @@ mod index;
 mod judge;
 mod judgement;
 pub mod limits;
+mod matcher;
+mod node;
 mod nvr;
+mod open;
 mod pattern;
+mod plan;
 mod reading;
+mod runs;
+mod scan;
+mod scene;
 mod time;
 mod topic;
 mod types;
 mod value;
+mod walk;
 
 pub use artifact::LoadError;
+pub use body::{Body, members};
 pub use evr::{Evr, compare_versions};
 pub use explain::{
     Explanation, Holds, OtherEvent, RuleReport, Seen, Unreached, Verdict, explain, probe, unreached,
@@ -37,11 +49,25 @@ pub use explain::{
 pub use fact::{Answer, FactKey, Facts, NoFacts};
 pub use glob::Glob;
 pub use graph::*;
-pub use judge::judge;
-pub use judgement::{Argument, Ask, Happening, Judgement, Note, Parked, Reason, Refusal, Run, WindowKeys};
+pub use judgement::{
+    Argument, Ask, Fired, Happening, Judgement, Note, Parked, Reason, Refusal, Run, WindowKeys,
+};
+pub use matcher::Matcher;
 pub use nvr::Nvr;
 pub use pattern::Pattern;
 pub use time::{parse_time, show_duration, show_time};
 pub use topic::{TopicFilter, TopicFilterError, matches as topic_matches};
 pub use types::Type;
 pub use value::{Value, literal_text, order_for_set};
+
+/// Judges one message whose body may be no JSON; see [`Matcher::judge`].
+pub fn judge(graph: &Graph, topic: &str, body: &[u8], facts: &dyn Facts) -> Judgement {
+    match Body::check(body) {
+        Ok(body) => graph.matcher().judge(topic, body, facts),
+        Err(reason) if graph.matcher().waits_for(topic) => {
+            let refused = vec![Refusal { event: String::new(), rule: None, reason }];
+            Judgement { refused, ..Judgement::default() }
+        }
+        Err(_) => Judgement::default(),
+    }
+}

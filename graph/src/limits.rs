@@ -17,4 +17,16 @@ pub const PATTERN_BYTES: usize = 1 << 20;
 /// Characters of a text that a regular expression looks at in one step of evaluation.
 pub const PATTERN_CHARS_PER_STEP: usize = 64;
 /// Artifact format that this version writes and reads.
-pub const ARTIFACT_VERSION: u32 = 2;
+pub const ARTIFACT_VERSION: u32 = 3;
+/// Nesting of a body's wanted part; intake's limit is lower.
+pub const BODY_DEPTH: u32 = 128;
+/// Literals of a set that are compared in one step of evaluation.
+pub const LITERALS_PER_STEP: usize = 8;
+/// Steps on one subject that are not counted towards [`STEPS_PER_RULE`]: with the most subjects they make as many.
+pub const UNCOUNTED_STEPS: u64 = STEPS_PER_RULE / SUBJECTS_PER_MESSAGE as u64;
+/// Fewest and most values that are kept while one message is judged.
+pub const KEPT_VALUES: (usize, usize) = (32, 8_192);
+/// Topics whose plan is kept: buses know some hundreds, a hostile sender any number.
+pub const KEPT_PLANS: usize = 4_096;
+/// Memory of a message that is kept for the next one.
+pub const KEPT_MEMORY_BYTES: usize = 8 << 20;

@@ -20,23 +20,23 @@ pub struct Nvr {
     pub release: String,
 }
 
+/// The parts of a build's name, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NvrParts<'t> {
+    pub(crate) name: &'t str,
+    pub(crate) version: &'t str,
+    pub(crate) release: &'t str,
+}
+
 impl Nvr {
     /// Reads `name-version-release`; none unless all three are there.
     pub fn parse(text: &str) -> Option<Self> {
-        let (rest, release) = text.rsplit_once('-')?;
-        let (name, version) = rest.rsplit_once('-')?;
-        Self::new(name, version, release)
+        NvrParts::parse(text).map(NvrParts::owned)
     }
 
     /// Puts parts together; none if one is empty, holds white space or control characters, or a hyphen where none may be.
     pub fn new(name: &str, version: &str, release: &str) -> Option<Self> {
-        let clean = |s: &str| !s.is_empty() && !s.chars().any(|c| c.is_whitespace() || c.is_control());
-        let part = |s: &str| clean(s) && !s.contains('-');
-        (clean(name) && part(version) && part(release)).then(|| Self {
-            name: name.to_owned(),
-            version: version.to_owned(),
-            release: release.to_owned(),
-        })
+        NvrParts::new(name, version, release).map(NvrParts::owned)
     }
 
     /// Its version and release; a build's name holds no epoch, so it counts as 0.
@@ -45,7 +45,33 @@ impl Nvr {
     }
 }
 
+impl<'t> NvrParts<'t> {
+    /// As [`Nvr::parse`].
+    pub(crate) fn parse(text: &'t str) -> Option<Self> {
+        let (rest, release) = text.rsplit_once('-')?;
+        let (name, version) = rest.rsplit_once('-')?;
+        Self::new(name, version, release)
+    }
+
+    /// As [`Nvr::new`].
+    pub(crate) fn new(name: &'t str, version: &'t str, release: &'t str) -> Option<Self> {
+        let clean = |s: &str| !s.is_empty() && !s.chars().any(|c| c.is_whitespace() || c.is_control());
+        let part = |s: &str| clean(s) && !s.contains('-');
+        (clean(name) && part(version) && part(release)).then_some(Self { name, version, release })
+    }
+
+    fn owned(self) -> Nvr {
+        Nvr { name: self.name.to_owned(), version: self.version.to_owned(), release: self.release.to_owned() }
+    }
+}
+
 impl fmt::Display for Nvr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        NvrParts { name: &self.name, version: &self.version, release: &self.release }.fmt(f)
+    }
+}
+
+impl fmt::Display for NvrParts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}-{}", self.name, self.version, self.release)
     }

@@ -2,163 +2,167 @@
 //!
 //! Comes in: a path, the wanted part of the body, a subject. Goes out: a `Cell`: the typed value, or why there is none: absent, null,
 //! or open because something of another shape stands there, with what was expected and what was found. Lists are walked
-//! through only where the path says so.
+//! through only where the path says so. What was read is kept for as long as it holds.
 
-use std::sync::Arc;
-
-use crate::body::Raw;
-use crate::eval::{Cell, Open, Scene};
-use crate::evr::Evr;
+use crate::body::{NameId, Raw};
+use crate::datum::Datum;
+use crate::evr::EvrParts;
 use crate::graph::{Path, Presence, Root};
 use crate::judgement::Note;
-use crate::nvr::Nvr;
+use crate::node::Keep;
+use crate::nvr::NvrParts;
+use crate::open::{Misfit, Open};
+use crate::scene::{Cell, Scene};
 use crate::time;
 use crate::types::Type;
-use crate::value::Value;
 
-impl Scene<'_> {
+/// Distinguishes paths from nodes among what is kept.
+const PATH: u32 = 1 << 31;
+
+impl<'m> Scene<'m> {
     /// Reads a path as its declared type.
-    pub(crate) fn path(&self, path: &Path) -> Cell {
+    pub(crate) fn path(&mut self, place: u32) -> Cell<'m> {
+        let matcher = self.matcher;
+        let Some(path) = matcher.declared.paths.get(place as usize) else { return Cell::Absent };
+        let keep = if path.root == Root::Subject { Keep::Subject } else { Keep::Body };
+        if let Some(cell) = self.kept(place | PATH, keep) {
+            return cell;
+        }
+        let steps = matcher.steps.get(place as usize).map(|s| &**s).unwrap_or_default();
+        let cell = self.read_path(path, steps);
+        self.keep(place | PATH, keep, cell);
+        cell
+    }
+
+    fn read_path(&mut self, path: &'m Path, steps: &'m [NameId]) -> Cell<'m> {
         let root = match path.root {
             Root::Body | Root::Raw => Some(self.body),
             Root::Subject => self.subject,
         };
         let Some(root) = root else { return Cell::Absent };
         if path.lists.is_empty() {
-            return self.end_of(path, &path.ty, find(root, path, 0, path.steps.len()));
+            return self.end_of(path, &path.ty, find(root, steps, 0, steps.len()));
         }
-        let item = if let Type::List(item) = &path.ty { item } else { &path.ty };
+        let item = if let Type::List(item) = &path.ty { &**item } else { &path.ty };
         let mut values = Vec::new();
-        let mut open: Option<Open> = None;
-        let state = each(root, path, 0, &path.lists, &mut |end| match self.end_of(path, item, end) {
+        let mut open: Option<&'m Open<'m>> = None;
+        let state = each(root, steps, 0, &path.lists, &mut |end| match self.end_of(path, item, end) {
             Cell::Value(value) => values.push(value),
-            Cell::Open(more) => open.get_or_insert_default().merge(more),
+            Cell::Open(more) => open = Some(self.also(open, more)),
             Cell::Absent | Cell::Null => {}
         });
         match (state, open) {
             (Some(end), _) => self.end_of(path, &path.ty, end),
             (None, Some(open)) => Cell::Open(open),
-            (None, None) => Cell::Value(Value::List(values.into())),
+            (None, None) => Cell::Value(Datum::List(self.memory.alloc_slice_copy(&values))),
         }
     }
 
     /// What stands at the end of a path, as a type. What is missing there is open where it is required.
-    fn end_of(&self, path: &Path, ty: &Type, end: End<'_>) -> Cell {
+    fn end_of(&mut self, path: &'m Path, ty: &'m Type, end: End<'m>) -> Cell<'m> {
         let required = path.presence == Presence::Required;
-        match end {
+        let misfit = match end {
             End::Raw(raw) => match self.typed(raw, ty, path) {
-                Ok(Cell::Null) if required => self.missing(path, "null", ty),
-                Ok(cell) => cell,
-                Err(_) if path.root == Root::Raw => Cell::Absent,
-                Err(reason) => Open::misfit(reason),
+                Ok(Cell::Null) if required => Misfit::Missing(path, "null", ty),
+                Ok(cell) => return cell,
+                Err(misfit) => misfit,
             },
-            End::Absent if required => self.missing(path, "absent", ty),
-            End::Absent => Cell::Absent,
-            End::Wrong(_) if path.root == Root::Raw => Cell::Absent,
-            End::Wrong(reason) => Open::misfit(reason),
-        }
-    }
-
-    fn missing(&self, path: &Path, how: &str, ty: &Type) -> Cell {
-        Open::misfit(format!("`{}` is {how}, {} was expected", path.shown(), self.kind(ty)))
+            End::Absent if required => Misfit::Missing(path, "absent", ty),
+            End::Absent => return Cell::Absent,
+            End::NoObject(at, raw) => Misfit::NoObject(path, at, raw),
+            End::NoList(at, raw) => Misfit::NoList(path, at, raw),
+        };
+        let missing = matches!(misfit, Misfit::Missing(..));
+        if path.root == Root::Raw && !missing { Cell::Absent } else { self.misfit(misfit) }
     }
 
     /// Notes a value that its enum does not list.
-    pub(crate) fn note_unknown(&self, ty: &Type, value: &Value) {
-        if let (Type::List(item), Value::List(values)) = (ty, value) {
-            values.iter().for_each(|value| self.note_unknown(item, value));
+    pub(crate) fn note_unknown(&mut self, ty: &Type, value: Datum<'_>) {
+        if let (Type::List(item), Datum::List(values)) = (ty, value) {
+            values.iter().for_each(|value| self.note_unknown(item, *value));
         }
-        if let (Type::Enum(id), Value::Text(text)) = (ty, value)
-            && let Some(declared) = self.graph.enums.get(*id as usize)
-            && !declared.values.iter().any(|v| **v == **text)
+        if let (Type::Enum(id), Datum::Text(text)) = (ty, value)
+            && let Some(declared) = self.matcher.declared.enums.get(*id as usize)
+            && !declared.values.iter().any(|v| **v == *text)
         {
-            let note = Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_string() };
-            let mut notes = self.notes.borrow_mut();
-            if !notes.contains(&note) {
-                notes.push(note);
+            let note = Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_owned() };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
             }
         }
     }
 
     /// A raw value as a type; the error says what was found instead.
-    fn typed(&self, raw: &Raw, ty: &Type, path: &Path) -> Result<Cell, String> {
+    fn typed(&mut self, raw: Raw<'m>, ty: &'m Type, path: &'m Path) -> Result<Cell<'m>, Misfit<'m>> {
         let value = match (ty, raw) {
             (_, Raw::Null) => return Ok(Cell::Null),
-            (Type::Bool, Raw::Bool(b)) => Value::Bool(*b),
-            (Type::Int, Raw::Int(n)) => Value::Int(*n),
+            (Type::Bool, Raw::Bool(b)) => Some(Datum::Bool(b)),
+            (Type::Int, Raw::Int(n)) => Some(Datum::Int(n)),
             #[expect(clippy::cast_precision_loss, reason = "a float is what the shape asks for")]
-            (Type::Float, Raw::Int(n)) => Value::Float(*n as f64),
-            (Type::Float, Raw::Float(f)) => Value::Float(*f),
-            (Type::String, Raw::Text(t)) => Value::Text(t.as_str().into()),
+            (Type::Float, Raw::Int(n)) => Some(Datum::Float(n as f64)),
+            (Type::Float, Raw::Float(f)) => Some(Datum::Float(f)),
+            (Type::String, Raw::Text(t)) => Some(Datum::Text(t)),
             (Type::Enum(_), Raw::Text(t)) => {
-                let value = Value::Text(t.as_str().into());
-                self.note_unknown(ty, &value);
-                value
+                self.note_unknown(ty, Datum::Text(t));
+                Some(Datum::Text(t))
             }
-            (Type::Evr, Raw::Text(t)) => match Evr::parse(t) {
-                Some(evr) => Value::Evr(Arc::new(evr)),
-                None => return Err(self.mismatch(raw, ty, path)),
-            },
-            (Type::Nvr, Raw::Text(t)) => match Nvr::parse(t) {
-                Some(nvr) => Value::Nvr(Arc::new(nvr)),
-                None => return Err(self.mismatch(raw, ty, path)),
-            },
-            (Type::Time, Raw::Text(t)) => match time::parse_time(t) {
-                Some(millis) => Value::Time(millis),
-                None => return Err(self.mismatch(raw, ty, path)),
-            },
-            (Type::Time | Type::Duration, Raw::Int(_) | Raw::Float(_)) => match seconds_of(raw) {
-                Some(millis) if *ty == Type::Time => Value::Time(millis),
-                Some(millis) => Value::Duration(millis),
-                None => return Err(self.mismatch(raw, ty, path)),
-            },
-            (Type::Anything, raw) => Value::Text(raw.sketch().into()),
-            (Type::List(item), Raw::List(items)) => {
-                let mut values = Vec::with_capacity(items.len());
-                for raw in items {
-                    match self.typed(raw, item, path)? {
-                        Cell::Value(value) => values.push(value),
-                        // In a list that nobody declared, null is an element like any other.
-                        _ if **item == Type::Anything => values.push(Value::Text(raw.sketch().into())),
-                        _ => return Err(self.mismatch(raw, item, path)),
-                    }
-                }
-                Value::List(values.into())
-            }
-            (Type::Record(id), Raw::Object(_)) => {
-                let fields =
-                    self.graph.records.get(*id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
-                let mut values = Vec::with_capacity(fields.len());
-                for field in fields {
-                    let cell = raw
-                        .member(&field.name)
-                        .map_or(Ok(Cell::Absent), |raw| self.typed(raw, &field.ty, path))?;
-                    match (cell, field.presence) {
-                        (Cell::Value(value), _) => values.push(Some(value)),
-                        (_, Presence::Optional) => values.push(None),
-                        _ => {
-                            let kind = self.kind(&field.ty);
-                            return Err(format!(
-                                "`{}.{}` is missing, {kind} was expected",
-                                path.shown(),
-                                field.name
-                            ));
-                        }
-                    }
-                }
-                Value::Record(*id, values.into())
-            }
-            _ => return Err(self.mismatch(raw, ty, path)),
+            (Type::Evr, Raw::Text(t)) => EvrParts::parse(t).map(|evr| Datum::Evr(self.memory.alloc(evr))),
+            (Type::Nvr, Raw::Text(t)) => NvrParts::parse(t).map(|nvr| Datum::Nvr(self.memory.alloc(nvr))),
+            (Type::Time, Raw::Text(t)) => time::parse_time(t).map(Datum::Time),
+            (Type::Time, Raw::Int(_) | Raw::Float(_)) => seconds_of(raw).map(Datum::Time),
+            (Type::Duration, Raw::Int(_) | Raw::Float(_)) => seconds_of(raw).map(Datum::Duration),
+            (Type::Anything, raw) => Some(self.sketched(raw)),
+            (Type::List(item), Raw::List(items)) => Some(self.typed_list(items, item, path)?),
+            (Type::Record(id), Raw::Object(_)) => Some(self.typed_record(raw, *id, path)?),
+            _ => None,
         };
-        Ok(Cell::Value(value))
+        value.map(Cell::Value).ok_or(Misfit::Mismatch(path, raw, ty))
     }
 
-    fn mismatch(&self, raw: &Raw, ty: &Type, path: &Path) -> String {
-        format!("`{}` is {}, {} was expected", path.shown(), raw.sketch(), self.kind(ty))
+    /// What nobody declared is there, and no more is known of it.
+    fn sketched(&self, raw: Raw<'m>) -> Datum<'m> {
+        Datum::Text(match raw {
+            Raw::Text(text) if text.len() < 60 => text,
+            raw => self.memory.alloc_str(&raw.sketch()),
+        })
     }
 
-    fn kind(&self, ty: &Type) -> String {
-        self.graph.type_phrase(ty)
+    fn typed_list(
+        &mut self,
+        items: &'m [Raw<'m>],
+        item: &'m Type,
+        path: &'m Path,
+    ) -> Result<Datum<'m>, Misfit<'m>> {
+        let values = self.memory.alloc_slice_fill_copy(items.len(), Datum::Bool(false));
+        for (to, raw) in values.iter_mut().zip(items) {
+            *to = match self.typed(*raw, item, path)? {
+                Cell::Value(value) => value,
+                // In a list that nobody declared, null is an element like any other.
+                _ if *item == Type::Anything => self.sketched(*raw),
+                _ => return Err(Misfit::Mismatch(path, *raw, item)),
+            };
+        }
+        Ok(Datum::List(values))
+    }
+
+    fn typed_record(&mut self, raw: Raw<'m>, id: u32, path: &'m Path) -> Result<Datum<'m>, Misfit<'m>> {
+        let matcher = self.matcher;
+        let fields =
+            matcher.declared.records.get(id as usize).map(|r| r.fields.as_slice()).unwrap_or_default();
+        let names = matcher.fields.get(id as usize).map(|names| &**names).unwrap_or_default();
+        let values = self.memory.alloc_slice_fill_copy(fields.len(), None);
+        for ((to, field), name) in values.iter_mut().zip(fields).zip(names) {
+            let cell = match raw.member(*name) {
+                Some(raw) => self.typed(*raw, &field.ty, path)?,
+                None => Cell::Absent,
+            };
+            match cell {
+                Cell::Value(value) => *to = Some(value),
+                _ if field.presence == Presence::Optional => {}
+                _ => return Err(Misfit::NoField(path, &field.name, &field.ty)),
+            }
+        }
+        Ok(Datum::Record(id, values))
     }
 }
 
@@ -175,66 +179,64 @@ impl Path {
 }
 
 /// Milliseconds of a number of seconds.
-fn seconds_of(raw: &Raw) -> Option<i64> {
+fn seconds_of(raw: Raw<'_>) -> Option<i64> {
     match raw {
         #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 seconds it is no time")]
-        Raw::Int(n) => time::seconds(*n as f64),
-        Raw::Float(f) => time::seconds(*f),
+        Raw::Int(n) => time::seconds(n as f64),
+        Raw::Float(f) => time::seconds(f),
         _ => None,
     }
 }
 
 /// Where a path ends.
-enum End<'r> {
+enum End<'m> {
     Absent,
-    Raw(&'r Raw),
-    /// Something else stands on the way.
-    Wrong(String),
+    Raw(Raw<'m>),
+    /// Something else stands before this step.
+    NoObject(usize, Raw<'m>),
+    NoList(usize, Raw<'m>),
 }
 
 /// Walks the steps from `at` to `to`, through objects only.
-fn find<'r>(raw: &'r Raw, path: &Path, at: usize, to: usize) -> End<'r> {
-    let Some(step) = path.steps.get(at).filter(|_| at < to) else { return End::Raw(raw) };
-    match raw {
-        Raw::Object(_) => {
-            raw.member(step).map_or(End::Absent, |member| find(member, path, at.saturating_add(1), to))
-        }
-        Raw::Null => End::Absent,
-        other => {
-            let way = path.steps.get(..at).unwrap_or_default().join(".");
-            End::Wrong(format!("`{way}` is {}, an object with `{step}` was expected", other.sketch()))
-        }
+fn find<'m>(mut raw: Raw<'m>, steps: &[NameId], at: usize, to: usize) -> End<'m> {
+    for (place, step) in steps.iter().enumerate().take(to).skip(at) {
+        raw = match raw {
+            Raw::Object(_) => match raw.member(*step) {
+                Some(member) => *member,
+                None => return End::Absent,
+            },
+            Raw::Null => return End::Absent,
+            other => return End::NoObject(place, other),
+        };
     }
+    End::Raw(raw)
 }
 
 /// Walks the steps from `at` on, into each element of the declared lists that are left. Gives the state of the place if it
 /// ends before a list.
-fn each<'r>(
-    raw: &'r Raw,
-    path: &Path,
+fn each<'m>(
+    raw: Raw<'m>,
+    steps: &[NameId],
     at: usize,
     lists: &[u32],
-    tell: &mut dyn FnMut(End<'r>),
-) -> Option<End<'r>> {
+    tell: &mut dyn FnMut(End<'m>),
+) -> Option<End<'m>> {
     let Some((next, later)) = lists.split_first() else {
-        tell(find(raw, path, at, path.steps.len()));
+        tell(find(raw, steps, at, steps.len()));
         return None;
     };
     let next = *next as usize;
-    match find(raw, path, at, next) {
+    match find(raw, steps, at, next) {
         End::Raw(Raw::List(items)) => {
             for item in items {
-                if let Some(end) = each(item, path, next, later, tell) {
+                if let Some(end) = each(*item, steps, next, later, tell) {
                     tell(end);
                 }
             }
             None
         }
         End::Raw(Raw::Null) => Some(End::Absent),
-        End::Raw(other) => {
-            let way = path.steps.get(..next).unwrap_or_default().join(".");
-            Some(End::Wrong(format!("`{way}` is {}, a list was expected", other.sketch())))
-        }
+        End::Raw(other) => Some(End::NoList(next, other)),
         end => Some(end),
     }
 }

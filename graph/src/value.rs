@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::evr::Evr;
-use crate::graph::Presence;
+use crate::graph::{EnumDef, FactDef, Presence, RecordDef};
 use crate::nvr::Nvr;
 use crate::time;
 use crate::types::{RecordId, Type};
@@ -116,7 +116,30 @@ impl Value {
     }
 }
 
+/// The enums and records by which values are read and written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shapes<'g> {
+    pub(crate) enums: &'g [EnumDef],
+    pub(crate) records: &'g [RecordDef],
+}
+
 impl crate::Graph {
+    /// A value as JSON: builds, versions and times as text, durations as seconds, records as objects of their present fields.
+    pub fn json(&self, value: &Value) -> serde_json::Value {
+        self.shapes().json(value)
+    }
+
+    /// Reads a fact provider's JSON answer as the fact's declared type; the error says what was expected and found.
+    pub fn read_fact(&self, fact: &str, json: &serde_json::Value) -> Result<Value, String> {
+        self.shapes().read_fact(&self.facts, fact, json)
+    }
+
+    fn shapes(&self) -> Shapes<'_> {
+        Shapes { enums: &self.enums, records: &self.records }
+    }
+}
+
+impl Shapes<'_> {
     /// A value as one piece of text that identifies it: for a record its identity, none if no field of that is present.
     pub(crate) fn argument_text(&self, value: &Value) -> Option<String> {
         match value {
@@ -136,8 +159,8 @@ impl crate::Graph {
         }
     }
 
-    /// A value as JSON: builds, versions and times as text, durations as seconds, records as objects of their present fields.
-    pub fn json(&self, value: &Value) -> serde_json::Value {
+    /// See [`crate::Graph::json`].
+    pub(crate) fn json(&self, value: &Value) -> serde_json::Value {
         match value {
             Value::Bool(b) => (*b).into(),
             Value::Int(n) => (*n).into(),
@@ -155,13 +178,15 @@ impl crate::Graph {
         }
     }
 
-    /// Reads a fact provider's JSON answer as the fact's declared type; the error says what was expected and found.
-    pub fn read_fact(&self, fact: &str, json: &serde_json::Value) -> Result<Value, String> {
-        let declared = self
-            .facts
-            .iter()
-            .find(|f| f.name == fact)
-            .ok_or_else(|| format!("no rule reads a fact {fact}"))?;
+    /// See [`crate::Graph::read_fact`].
+    pub(crate) fn read_fact(
+        &self,
+        facts: &[FactDef],
+        fact: &str,
+        json: &serde_json::Value,
+    ) -> Result<Value, String> {
+        let declared =
+            facts.iter().find(|f| f.name == fact).ok_or_else(|| format!("no rule reads a fact {fact}"))?;
         self.read_json(&declared.ty, json)
     }
 

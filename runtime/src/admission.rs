@@ -160,11 +160,10 @@ pub struct KnownFacts {
 
 /// Turns a judgement into what is to be written.
 pub fn decide(generation: &Generation, judgement: Judgement, facts: KnownFacts) -> Decision {
-    let plain = Clauses::default();
     let mut refused = judgement.refused;
     let mut runs = Vec::with_capacity(judgement.runs.len());
     for run in judgement.runs {
-        let Some(task) = generation.graph.tasks.iter().find(|task| task.name == run.task) else {
+        let Some(task) = generation.rules.tasks().iter().find(|task| task.name == run.task) else {
             // A valid artifact names only its own tasks; a forged one must not lose the run in silence.
             refused.push(Refusal {
                 event: judgement.events.first().cloned().unwrap_or_default(),
@@ -183,8 +182,8 @@ pub fn decide(generation: &Generation, judgement: Judgement, facts: KnownFacts) 
                 .asks
                 .into_iter()
                 .map(|ask| {
-                    let clauses = generation.clauses(&ask.reason.rule).unwrap_or(&plain);
-                    Request::new(ask, clauses)
+                    let clauses = generation.clauses(&ask.reason.rule).unwrap_or_default();
+                    Request::new(ask, &clauses)
                 })
                 .collect(),
             happening: run.happening,

@@ -214,7 +214,7 @@ impl House {
     async fn open(config: Config, reload: &Reload, options: &Options) -> Result<Self, DaemonError> {
         let generation = Generation::load(&compile(Arc::clone(reload)).await.map_err(DaemonError::Rules)?)
             .map_err(DaemonError::Artifact)?;
-        let tasks = generation.graph.tasks.iter().map(|t| (t.name.as_str(), t.repository.as_str()));
+        let tasks = generation.rules.tasks().iter().map(|t| (t.name.as_str(), t.repository.as_str()));
         Lock::read(&config.lock)
             .and_then(|lock| {
                 lock.check(tasks).map_err(|message| LockError { path: config.lock.clone(), message })

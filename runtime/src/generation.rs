@@ -3,10 +3,10 @@
 //! Comes in: an artifact's bytes. Goes out: a shared, immutable rule set with its hash. A reload replaces the current
 //! one between two messages; what was parked is judged on by the generation that parked it.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use taskbot_graph::{Clauses, Graph, LoadError};
+use taskbot_graph::{Clauses, LoadError, Matcher};
 
 /// A loaded rule set.
 #[derive(Debug)]
@@ -14,26 +14,20 @@ pub struct Generation {
     /// What decisions are recorded under.
     pub hash: String,
     /// The rules.
-    pub graph: Graph,
+    pub rules: Matcher,
     /// The bytes that it was loaded from.
     pub artifact: Arc<[u8]>,
-    /// Places of the rules that have windows, limits or a priority.
-    with_clauses: HashMap<String, usize>,
 }
 
 impl Generation {
     /// Reads and validates an artifact.
     pub fn load(artifact: &[u8]) -> Result<Self, LoadError> {
-        let graph = Graph::from_bytes(artifact)?;
-        let plain = Clauses::default();
-        let rules = graph.rules.iter().enumerate().filter(|(_, rule)| rule.clauses != plain);
-        let with_clauses = rules.map(|(at, rule)| (rule.name.clone(), at)).collect();
-        Ok(Self { hash: graph.hash(), graph, artifact: artifact.into(), with_clauses })
+        let rules = Matcher::load(Cow::Borrowed(artifact))?;
+        Ok(Self { hash: rules.hash(), rules, artifact: artifact.into() })
     }
 
     /// The windows, limits and priority of a rule; none: it has none, or there is no such rule.
-    pub fn clauses(&self, rule: &str) -> Option<&Clauses> {
-        let at = self.with_clauses.get(rule)?;
-        self.graph.rules.get(*at).map(|rule| &rule.clauses)
+    pub fn clauses(&self, rule: &str) -> Option<Clauses> {
+        self.rules.clauses(rule)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use taskbot_graph::{Judgement, TopicFilter, judge};
+use taskbot_graph::{Body, Judgement, TopicFilter};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -152,10 +152,10 @@ pub async fn decide(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Decision, StoreError> {
-    let graph = &generation.graph;
+    let rules = &generation.rules;
     let mut known = KnownFacts::default();
     let judgement = loop {
-        let judgement = judge(graph, topic, body, &known.answers);
+        let judgement = rules.judge(topic, Body::checked_before(body), &known.answers);
         let wanted = unknown(&judgement, &known);
         if wanted.is_empty() {
             break judgement;
@@ -165,7 +165,7 @@ pub async fn decide(
         for (key, stored) in found {
             let answer = match &stored {
                 None => taskbot_graph::Answer::NoSuchKey,
-                Some(json) => match graph.read_fact(&key.fact, json) {
+                Some(json) => match rules.read_fact(&key.fact, json) {
                     Ok(value) => taskbot_graph::Answer::Known(value),
                     // Kept for another rule set with another type: asked again.
                     Err(_) => continue,

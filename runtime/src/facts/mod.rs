@@ -102,13 +102,13 @@ impl Providers {
 
     /// Names of facts that a rule set reads and nobody provides.
     pub fn missing<'g>(&self, generation: &'g Generation) -> Vec<&'g str> {
-        let names = generation.graph.facts.iter().map(|fact| fact.name.as_str());
+        let names = generation.rules.facts().iter().map(|fact| fact.name.as_str());
         names.filter(|name| !self.0.contains_key(*name)).collect()
     }
 
     /// Names of facts that are provided and that a rule set does not read: perhaps misspelt.
     pub fn unread(&self, generation: &Generation) -> Vec<&str> {
-        let read = |name: &&str| generation.graph.facts.iter().any(|fact| fact.name == *name);
+        let read = |name: &&str| generation.rules.facts().iter().any(|fact| fact.name == *name);
         self.0.keys().map(String::as_str).filter(|name| !read(name)).collect()
     }
 
@@ -312,10 +312,10 @@ impl<E: Effects> Asking<E> {
     /// An answer that is not of the declared type is a failure of the provider.
     fn check(&self, key: &FactKey, answer: StoredAnswer) -> Result<StoredAnswer, ProviderError> {
         let generation = Arc::clone(&self.generation.borrow());
-        let declared = generation.graph.facts.iter().any(|fact| fact.name == key.fact);
+        let declared = generation.rules.facts().iter().any(|fact| fact.name == key.fact);
         match &answer {
             // A fact that only an older rule set knows is checked when that one judges.
-            Some(json) if declared => match generation.graph.read_fact(&key.fact, json) {
+            Some(json) if declared => match generation.rules.read_fact(&key.fact, json) {
                 Ok(_) => Ok(answer),
                 Err(reason) => Err(ProviderError::transient(format!("it answered wrongly: {reason}"))),
             },

@@ -1,0 +1,297 @@
+//! What a topic asks for: the events that its messages may be, and what is read of their bodies.
+//!
+//! Comes in: a matcher's declarations and a topic. Goes out: its plan, put together when the topic is first seen: patterns are
+//! compared word by word, and the wanted paths of all its events become one trie.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::artifact::tables::Tables;
+use crate::body::{NameId, Wanted};
+use crate::columns::source_of;
+use crate::graph::{Dialect, Root, TopicPlan};
+use crate::index::{IndexColumn, columns};
+use crate::matcher::Matcher;
+use crate::node::{Keep, Kind, NONE, NodeId};
+use crate::topic;
+use crate::types::Type;
+
+/// Topics and patterns, word by word.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    words: Vec<Word>,
+}
+
+#[derive(Debug, Default)]
+struct Word {
+    next: HashMap<Box<str>, usize>,
+    any: Option<usize>,
+    /// Events of patterns that end here with `#`.
+    rest: Vec<u32>,
+    /// Events of topics that end here.
+    here: Vec<u32>,
+}
+
+impl Topics {
+    pub(crate) fn new(plans: &[TopicPlan]) -> Self {
+        let mut topics = Self { words: vec![Word::default()] };
+        for plan in plans {
+            let (pattern, open) = match plan.topic.strip_suffix('#') {
+                Some(pattern) => (pattern.trim_end_matches('.'), true),
+                None => (plan.topic.as_str(), false),
+            };
+            let mut at = 0;
+            for word in pattern.split('.').filter(|_| !pattern.is_empty()) {
+                at = topics.step(at, word);
+            }
+            if let Some(end) = topics.words.get_mut(at) {
+                if open { end.rest.extend(&plan.events) } else { end.here.extend(&plan.events) }
+            }
+        }
+        topics
+    }
+
+    fn step(&mut self, at: usize, word: &str) -> usize {
+        let new = self.words.len();
+        let Some(here) = self.words.get_mut(at) else { return at };
+        let next = if word == "*" {
+            *here.any.get_or_insert(new)
+        } else if let Some(next) = here.next.get(word) {
+            *next
+        } else {
+            here.next.insert(word.into(), new);
+            new
+        };
+        if next == new {
+            self.words.push(Word::default());
+        }
+        next
+    }
+
+    /// The events that a topic may be, ascending.
+    pub(crate) fn events(&self, topic: &str) -> Vec<u32> {
+        let mut events = Vec::new();
+        let mut open = vec![(0, Some(topic))];
+        while let Some((at, rest)) = open.pop() {
+            let Some(word) = self.words.get(at) else { continue };
+            events.extend(&word.rest);
+            let Some(rest) = rest else {
+                events.extend(&word.here);
+                continue;
+            };
+            let (first, rest) = match rest.split_once('.') {
+                Some((first, rest)) => (first, Some(rest)),
+                None => (rest, None),
+            };
+            open.extend(word.next.get(first).copied().into_iter().chain(word.any).map(|next| (next, rest)));
+        }
+        events.sort_unstable();
+        events.dedup();
+        events
+    }
+}
+
+/// What one topic needs.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Its events.
+    pub(crate) events: Vec<PlannedEvent>,
+    /// What the columns of its events read.
+    pub(crate) sources: Vec<Source>,
+    /// What is read of the body.
+    pub(crate) wanted: Wanted,
+    /// How many values are worth keeping while one message is judged.
+    pub(crate) kept: usize,
+}
+
+/// An event that a topic's messages may be.
+#[derive(Debug)]
+pub(crate) struct PlannedEvent {
+    /// Its place among all events.
+    pub(crate) place: u32,
+    /// Its dialects that cover the topic.
+    pub(crate) dialects: Vec<PlannedDialect>,
+}
+
+/// A dialect of an event.
+#[derive(Debug)]
+pub(crate) struct PlannedDialect {
+    /// Its place among the event's.
+    pub(crate) place: usize,
+    /// The event's columns as this dialect gives them.
+    pub(crate) columns: Vec<PlannedColumn>,
+}
+
+/// A column as a dialect gives it.
+#[derive(Debug)]
+pub(crate) struct PlannedColumn {
+    pub(crate) column: IndexColumn,
+    /// Its place among the plan's sources.
+    pub(crate) source: usize,
+    pub(crate) value: NodeId,
+    pub(crate) list: NodeId,
+}
+
+/// What a column reads: two columns with one source hold the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    value: NodeId,
+    list: NodeId,
+    /// The event and dialect whose values it reads; none: only the body.
+    of: Option<(u32, usize)>,
+}
+
+impl Plan {
+    /// None if no rule waits for the topic.
+    pub(crate) fn new(matcher: &Matcher, topic: &str) -> Option<Self> {
+        let events = matcher.topics.events(topic);
+        if events.is_empty() {
+            return None;
+        }
+        let mut plan = Self::default();
+        let tables = matcher.tables();
+        let mut paths = BTreeSet::new();
+        for place in events {
+            let Some(event) = matcher.declared.events.get(place as usize) else { continue };
+            let covering = event.dialects.iter().enumerate().filter(|(_, dialect)| dialect.covers(topic));
+            let mut dialects = Vec::new();
+            for path in matcher.declared.raw_paths.get(place as usize).into_iter().flatten() {
+                plan.want(matcher, *path, &[]);
+                paths.insert(*path);
+            }
+            for (at, dialect) in covering {
+                plan.want_dialect(matcher, &tables, dialect, &mut paths);
+                let columns = columns(&tables, tables.event(place).columns);
+                let columns =
+                    columns.map(|column| plan.column(&tables, column, dialect, (place, at))).collect();
+                dialects.push(PlannedDialect { place: at, columns });
+            }
+            plan.events.push(PlannedEvent { place, dialects });
+        }
+        // Beside paths some values that are made of several, and shared conditions.
+        plan.kept = paths.len().saturating_add(plan.sources.len());
+        Some(plan)
+    }
+
+    /// A column that is a value of the event is what the dialect says it is.
+    fn column(
+        &mut self,
+        tables: &Tables<'_>,
+        column: IndexColumn,
+        dialect: &Dialect,
+        of: (u32, usize),
+    ) -> PlannedColumn {
+        let defined = |id: NodeId| match tables.node(id).map(|node| node.kind) {
+            Some(Kind::EventValue(at)) => dialect.values.get(at as usize).copied().flatten().unwrap_or(id),
+            _ => id,
+        };
+        let (value, list) = (defined(column.value), defined(column.list));
+        let of_body = |id: NodeId| id == NONE || tables.node(id).is_some_and(|node| node.keep == Keep::Body);
+        // What reads an element of a list is never kept, but reads nothing else that differs.
+        let shared = of_body(list) && (of_body(value) || list != NONE && reads_element(tables, value));
+        let source = Source { value, list, of: if shared { None } else { Some(of) } };
+        PlannedColumn { column, source: source_of(&mut self.sources, source), value, list }
+    }
+
+    /// Every path that a dialect reads: its required ones, its condition's, its values', its happening's.
+    fn want_dialect(
+        &mut self,
+        matcher: &Matcher,
+        tables: &Tables<'_>,
+        dialect: &Dialect,
+        paths: &mut BTreeSet<u32>,
+    ) {
+        let mut own: BTreeSet<u32> = dialect.required.iter().copied().collect();
+        let happening = dialect.happening.iter().flat_map(|h| h.key.iter().copied());
+        for root in
+            dialect.condition.into_iter().chain(dialect.values.iter().flatten().copied()).chain(happening)
+        {
+            paths_below(tables, root, &mut own);
+        }
+        let subjects = dialect.subjects.as_deref().unwrap_or_default();
+        let subjects: Vec<NameId> = subjects.iter().filter_map(|step| matcher.names.place(step)).collect();
+        self.wanted.add(&subjects, &matcher.names.all);
+        for path in own {
+            self.want(matcher, path, &subjects);
+            paths.insert(path);
+        }
+    }
+
+    fn want(&mut self, matcher: &Matcher, path: u32, subjects: &[NameId]) {
+        let (Some(path), Some(own)) =
+            (matcher.declared.paths.get(path as usize), matcher.steps.get(path as usize))
+        else {
+            return;
+        };
+        let mut steps: Vec<NameId> = match path.root {
+            Root::Body | Root::Raw => Vec::new(),
+            Root::Subject => subjects.to_vec(),
+        };
+        steps.extend(own);
+        self.want_type(matcher, &path.ty, &mut steps);
+    }
+
+    /// A path's end, or for a record the ends of its fields.
+    fn want_type(&mut self, matcher: &Matcher, ty: &Type, steps: &mut Vec<NameId>) {
+        self.wanted.add(steps, &matcher.names.all);
+        match ty {
+            Type::List(item) => self.want_type(matcher, item, steps),
+            Type::Record(id) => {
+                let names = matcher.fields.get(*id as usize).into_iter().flatten();
+                let fields = matcher.declared.records.get(*id as usize).into_iter().flat_map(|r| &r.fields);
+                for (name, field) in names.zip(fields) {
+                    steps.push(*name);
+                    self.want_type(matcher, &field.ty, steps);
+                    steps.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Dialect {
+    /// Whether one of its topics is, or covers, this one.
+    pub fn covers(&self, topic: &str) -> bool {
+        self.topics.iter().any(|t| t == topic || topic::matches(t, topic))
+    }
+}
+
+/// Whether a node is an element of a list, or a field of it.
+fn reads_element(tables: &Tables<'_>, id: NodeId) -> bool {
+    match tables.node(id).map(|node| node.kind) {
+        Some(Kind::Bound(_) | Kind::BoundField(..)) => true,
+        Some(Kind::Field(of, _) | Kind::Part(of, _)) => reads_element(tables, of),
+        _ => false,
+    }
+}
+
+/// The paths that a node reads.
+fn paths_below(tables: &Tables<'_>, root: NodeId, paths: &mut BTreeSet<u32>) {
+    let mut open = vec![root];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let Some(node) = tables.node(id).filter(|_| seen.insert(id)) else { continue };
+        if let Kind::Path(path) = node.kind {
+            paths.insert(path);
+        }
+        crate::artifact::tables::operands(tables, node, &mut |operand| open.push(operand));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_found_as_patterns_match_them() {
+        let patterns = ["a.b", "a.*", "a.#", "#", "*.b.c", "a.*.c", "a.b.c", "*", "b.*.*"];
+        let plans: Vec<TopicPlan> =
+            (0u32..).zip(patterns).map(|(at, p)| TopicPlan { topic: p.into(), events: vec![at] }).collect();
+        let topics = Topics::new(&plans);
+        for topic in ["a", "a.b", "a.c", "a.b.c", "x.b.c", "b.b.b", "", "a.b.c.d", "a..c", ".b"] {
+            let naive: Vec<u32> =
+                (0u32..).zip(patterns).filter(|(_, p)| topic::matches(p, topic)).map(|(at, _)| at).collect();
+            assert_eq!(topics.events(topic), naive, "{topic:?}");
+        }
+    }
+}
