@@ -47,7 +47,6 @@ pub struct Figures {
     pub load_s: f64,
     /// Bytes of the artifact.
     pub artifact_bytes: usize,
-    /// Bytes of the program's text, which the artifact holds as well.
     /// Of the artifact, what the matcher reads.
     pub matching_bytes: usize,
 }

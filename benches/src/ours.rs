@@ -115,7 +115,7 @@ impl Ours {
     fn message<'m>(&self, envelope: &'m [u8]) -> Option<(&'m str, Body<'m>)> {
         let [topic, body] = members(std::str::from_utf8(envelope).ok()?, ["topic", "msg"]);
         let topic = topic?.strip_prefix('"')?.strip_suffix('"')?;
-        Some((self.filter.strip(topic)?, Body::checked_before(body?.as_bytes())))
+        Some((self.filter.strip(topic)?, Body::checked_before(body?)))
     }
 }
 

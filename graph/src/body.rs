@@ -25,8 +25,8 @@ impl<'b> Body<'b> {
     }
 
     /// A body whose validity somebody else has seen to. If it is no JSON the judgement means nothing, but there is one, soon.
-    pub fn checked_before(bytes: &'b [u8]) -> Self {
-        Self(std::str::from_utf8(bytes).unwrap_or_default())
+    pub fn checked_before(text: &'b str) -> Self {
+        Self(text)
     }
 }
 
@@ -68,11 +68,36 @@ impl Wanted {
     }
 
     #[inline]
-    fn find(&self, name: &[u8]) -> Option<&Member> {
+    fn find(&self, name: &[u8]) -> Option<(usize, &Member)> {
         if self.hints & hint(name) == 0 {
             return None;
         }
-        self.members.iter().find(|member| member.name.as_bytes() == name)
+        self.members.iter().enumerate().find(|(_, member)| member.name.as_bytes() == name)
+    }
+}
+
+/// Which of the wanted members an object has shown. Of members with one name the first counts; intake refuses such messages.
+#[derive(Default)]
+struct Found {
+    first: u64,
+    others: Vec<usize>,
+}
+
+impl Found {
+    #[inline]
+    fn is_new(&mut self, at: usize) -> bool {
+        match u32::try_from(at).ok().and_then(|at| 1u64.checked_shl(at)) {
+            Some(bit) => {
+                let new = self.first & bit == 0;
+                self.first |= bit;
+                new
+            }
+            None => {
+                let new = !self.others.contains(&at);
+                self.others.push(at);
+                new
+            }
+        }
     }
 }
 
@@ -128,7 +153,9 @@ impl<'m> Raw<'m> {
 pub(crate) fn read<'m>(body: Body<'m>, wanted: &Wanted, memory: &'m Bump) -> Result<Raw<'m>, String> {
     let scanner = Scanner::new(body.0.as_bytes());
     let at = scanner.skip_space(0);
-    let mut reader = Reader { text: body.0, scanner, memory, items: Vec::new(), members: Vec::new() };
+    // Enough for most messages, so that they grow no further.
+    let (items, members) = (Vec::with_capacity(64), Vec::with_capacity(64));
+    let mut reader = Reader { text: body.0, scanner, memory, items, members };
     reader.value(at, wanted, limits::BODY_DEPTH).map(|(raw, _)| raw).map_err(|bound| bound.to_string())
 }
 
@@ -227,6 +254,7 @@ impl<'m> Reader<'m> {
 
     fn object(&mut self, mut at: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, usize), TooMuch> {
         let base = self.members.len();
+        let mut found = Found::default();
         let end = loop {
             if self.members.len().saturating_sub(base) == wanted.members.len() {
                 break self.scanner.skip_closes(at, 1);
@@ -244,7 +272,7 @@ impl<'m> Reader<'m> {
             let name_end = self.scanner.string_end(name_at);
             let value = behind_colon(&self.scanner, name_end);
             match self.wanted_member(name_at, name_end, wanted) {
-                Some(member) if !self.holds(base, member.id) => {
+                Some((place, member)) if found.is_new(place) => {
                     let (raw, end) = self.value(value, &member.below, depth)?;
                     self.members.push((member.id, raw));
                     at = end;
@@ -257,13 +285,8 @@ impl<'m> Reader<'m> {
         Ok((Raw::Object(members), end))
     }
 
-    /// Of members with one name the first counts; intake refuses such messages.
-    fn holds(&self, base: usize, name: NameId) -> bool {
-        self.members.get(base..).is_some_and(|own| own.iter().any(|(n, _)| *n == name))
-    }
-
     #[inline]
-    fn wanted_member<'w>(&self, from: usize, to: usize, wanted: &'w Wanted) -> Option<&'w Member> {
+    fn wanted_member<'w>(&self, from: usize, to: usize, wanted: &'w Wanted) -> Option<(usize, &'w Member)> {
         let name = self.text.as_bytes().get(from..to)?;
         let plain = wanted.find(name);
         if plain.is_none() && self.scanner.may_hold_escape(from) && name.contains(&b'\\') {
@@ -361,7 +384,7 @@ mod tests {
             Json::Array(items) => items.iter().map(|item| part(item, wanted)).collect(),
             Json::Object(members) => members
                 .iter()
-                .filter_map(|(n, v)| Some((n.clone(), part(v, &wanted.find(n.as_bytes())?.below))))
+                .filter_map(|(n, v)| Some((n.clone(), part(v, &wanted.find(n.as_bytes())?.1.below))))
                 .collect(),
             other => other.clone(),
         }
@@ -403,7 +426,7 @@ mod tests {
         #[test]
         fn what_is_no_json_ends_too(bytes in "[\\[\\]{}\":,a0 \\\\]{0,200}") {
             let (wanted, _) = wanted(&[&["a"], &["", "a"], &["a0"]]);
-            let _ = read(Body::checked_before(bytes.as_bytes()), &wanted, &Bump::new());
+            let _ = read(Body::checked_before(&bytes), &wanted, &Bump::new());
             let _ = members(&bytes, ["a", ""]);
         }
     }
@@ -415,7 +438,7 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(Body::check(deep.as_bytes()).is_err());
-        assert!(read(Body::checked_before(deep.as_bytes()), &Wanted::default(), &Bump::new()).is_err());
+        assert!(read(Body::checked_before(&deep), &Wanted::default(), &Bump::new()).is_err());
     }
 
     #[test]

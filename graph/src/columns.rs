@@ -57,9 +57,9 @@ impl<'m> Columns<'m> {
     pub(crate) fn new(sources: usize, memory: &'m Bump) -> Self {
         Self {
             sources: memory.alloc_slice_fill_copy(sources, Held::NotRead),
-            checks: Vec::new(),
-            found: Vec::new(),
-            elements: Vec::new(),
+            checks: Vec::with_capacity(32),
+            found: Vec::with_capacity(64),
+            elements: Vec::with_capacity(32),
         }
     }
 

@@ -122,7 +122,7 @@ impl<'m> Scene<'m> {
             subject: None,
             facts,
             memory,
-            bound: Vec::new(),
+            bound: Vec::with_capacity(4),
             notes: Vec::new(),
             steps: 0,
             kept: memory.alloc_slice_fill_copy(places, Kept { key: 0, stamp: 0, cell: Cell::Absent }),

@@ -153,9 +153,11 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<Decision, StoreError> {
     let rules = &generation.rules;
+    // Intake took nothing that is not UTF-8.
+    let body = Body::checked_before(std::str::from_utf8(body).unwrap_or_default());
     let mut known = KnownFacts::default();
     let judgement = loop {
-        let judgement = rules.judge(topic, Body::checked_before(body), &known.answers);
+        let judgement = rules.judge(topic, body, &known.answers);
         let wanted = unknown(&judgement, &known);
         if wanted.is_empty() {
             break judgement;

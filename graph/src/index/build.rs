@@ -19,8 +19,8 @@ use crate::graph::{Graph, Scope};
 use crate::node::{Keep, NONE, Node};
 use crate::value::Value;
 
-/// Events of so few rules need no index: judging them all is cheaper than reading columns.
-const FEW_RULES: usize = 2;
+/// What reading a column costs, in judged rules.
+const COLUMN: f64 = 0.25;
 /// A key that holds for nearly every message leads nowhere.
 const NEARLY_ALWAYS: f64 = 0.9;
 /// How many elements a list is taken to have.
@@ -113,6 +113,66 @@ fn fill(entries: &[(u64, Candidate)], built: &mut Built) {
     }
 }
 
+/// The ways into one rule, the rarest first, and which of them is taken.
+struct Choice {
+    ways: Vec<(f64, Vec<Column>)>,
+}
+
+impl Choice {
+    fn new(ranked: &[(f64, Vec<Key>)]) -> Self {
+        let columns = |way: &[Key]| {
+            let mut columns: Vec<Column> = way.iter().map(|key| key.column).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            columns
+        };
+        Self { ways: ranked.iter().map(|(share, way)| (*share, columns(way))).collect() }
+    }
+
+    /// The share of messages on which the rule is judged if only some columns are read, and the columns of its way.
+    fn best(&self, read: impl Fn(&Column) -> bool) -> (f64, &[Column]) {
+        let way = self.ways.iter().find(|(_, columns)| columns.iter().all(&read));
+        way.map_or((1.0, &[]), |(share, columns)| (*share, columns))
+    }
+}
+
+/// The columns that save more judging than reading them costs. Those that few rules need are tried first.
+fn worthwhile(rules: Vec<Choice>) -> BTreeSet<Column> {
+    let mut users: BTreeMap<Column, Vec<usize>> = BTreeMap::new();
+    for (at, rule) in rules.iter().enumerate() {
+        for column in rule.best(|_| true).1 {
+            users.entry(*column).or_default().push(at);
+        }
+    }
+    let mut worth: BTreeSet<Column> = users.keys().copied().collect();
+    let mut order: Vec<Column> = worth.iter().copied().collect();
+    order.sort_by_key(|column| users.get(column).map_or(0, Vec::len));
+    for column in order {
+        let Some(own) = users.remove(&column) else { continue };
+        let mut saved = 0.0;
+        let mut moves = Vec::with_capacity(own.len());
+        for at in own {
+            let Some(rule) = rules.get(at) else { continue };
+            let (with, _) = rule.best(|c| worth.contains(c));
+            let (without, columns) = rule.best(|c| *c != column && worth.contains(c));
+            saved += without - with;
+            moves.push((at, columns));
+            if saved >= COLUMN {
+                break;
+            }
+        }
+        if saved < COLUMN {
+            worth.remove(&column);
+            for (at, columns) in moves {
+                for other in columns {
+                    users.entry(*other).or_default().push(at);
+                }
+            }
+        }
+    }
+    worth
+}
+
 /// How often the rules of an event ask for what.
 #[derive(Default)]
 struct Frequencies {
@@ -143,10 +203,6 @@ impl EventIndex {
     fn new(graph: &Graph, known: &Known, rules: &[u32]) -> Self {
         let mut index =
             Self { always: Vec::new(), columns: Vec::new(), bounds: BTreeMap::new(), chosen: Vec::new() };
-        if rules.len() <= FEW_RULES {
-            index.always = rules.to_vec();
-            return index;
-        }
         let ways_of = |rule: u32| {
             let condition = graph.rules.get(rule as usize).and_then(|r| r.condition);
             condition.map_or(Vec::new(), |condition| ways(graph, known, condition))
@@ -159,24 +215,27 @@ impl EventIndex {
             .into_iter()
             .map(|(c, b)| (c, b.into_iter().collect()))
             .collect();
-        let mut used: BTreeSet<Column> = BTreeSet::new();
-        for rule in rules {
-            let mut ranked: Vec<(f64, Vec<Key>)> = ways_of(*rule)
-                .into_iter()
-                .map(|way| (frequencies.share_of_way(&way, &bounds), way))
-                .collect();
+        let ranked = |rule: u32| {
+            let ways = ways_of(rule).into_iter();
+            let mut ranked: Vec<(f64, Vec<Key>)> =
+                ways.map(|way| (frequencies.share_of_way(&way, &bounds), way)).collect();
+            ranked.retain(|(share, _)| *share < NEARLY_ALWAYS);
             ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut ranked = ranked.into_iter();
-            match ranked.next() {
-                Some((share, keys)) if share < NEARLY_ALWAYS => {
-                    used.extend(keys.iter().map(|key| key.column));
-                    let check = ranked.find_map(|(_, way)| check_of(&way, &keys));
+            ranked
+        };
+        let worth = worthwhile(rules.iter().map(|rule| Choice::new(&ranked(*rule))).collect());
+        for rule in rules {
+            let mut ranked = ranked(*rule).into_iter();
+            let reached = |(_, way): &(f64, Vec<Key>)| way.iter().all(|key| worth.contains(&key.column));
+            match ranked.find(reached) {
+                Some((_, keys)) => {
+                    let check = ranked.filter(reached).find_map(|(_, way)| check_of(&way, &keys));
                     index.chosen.push(Chosen { rule: *rule, keys, check });
                 }
-                _ => index.always.push(*rule),
+                None => index.always.push(*rule),
             }
         }
-        index.columns = used.into_iter().collect();
+        index.columns = worth.into_iter().collect();
         index.bounds = bounds;
         index
     }
