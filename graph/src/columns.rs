@@ -10,7 +10,7 @@ use crate::artifact::tables::Candidate;
 use crate::datum::Datum;
 use crate::index::check_hash;
 use crate::node::{NONE, NodeId};
-use crate::plan::{PlannedColumn, Source};
+use crate::plan::PlannedColumn;
 use crate::scene::{Cell, Scene};
 
 /// A column's value cannot be known, so every rule may concern it.
@@ -155,16 +155,5 @@ impl<'m> Scene<'m> {
         let cell = self.value(value);
         self.bound.pop();
         cell
-    }
-}
-
-/// The source of a column: read once for all columns that share it.
-pub(crate) fn source_of(sources: &mut Vec<Source>, source: Source) -> usize {
-    match sources.iter().position(|known| *known == source) {
-        Some(at) => at,
-        None => {
-            sources.push(source);
-            sources.len().saturating_sub(1)
-        }
     }
 }

@@ -5,9 +5,9 @@
 //! for and what still has to be known. Judging is pure: no I/O, no clock, no randomness, and it knows no other room.
 //!
 //! Stations: `artifact` (the graph as tables, written and mapped), `matcher` (a loaded one), `topic` and `plan` (what a topic asks
-//! for), `scan` and `body` (the wanted paths of the message in one pass), `reading` (a path as its type), `index` (from values to
-//! the rules they may concern), `scene` and `eval` (values and conditions in three-valued logic), `judge` (events, subjects,
-//! rules), `runs` (what a rule asks for), `explain` (the same, told to people).
+//! for), `scan` and `body` (the wanted paths of the message in one pass), `reading` (a path as its type), `columns` and
+//! `index` (from values to the rules they may concern), `scene` and `eval` (values and conditions in three-valued logic),
+//! `judge` (events, subjects, rules), `runs` (what a rule asks for), `explain` (the same, told to people).
 #![forbid(unsafe_code)]
 
 mod artifact;

@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::artifact::tables::Tables;
 use crate::body::{NameId, Wanted};
-use crate::columns::source_of;
 use crate::graph::{Dialect, Root, TopicPlan};
 use crate::index::{IndexColumn, columns};
 use crate::matcher::Matcher;
@@ -253,6 +252,17 @@ impl Dialect {
     /// Whether one of its topics is, or covers, this one.
     pub fn covers(&self, topic: &str) -> bool {
         self.topics.iter().any(|t| t == topic || topic::matches(t, topic))
+    }
+}
+
+/// The source of a column: read once for all columns that share it.
+fn source_of(sources: &mut Vec<Source>, source: Source) -> usize {
+    match sources.iter().position(|known| *known == source) {
+        Some(at) => at,
+        None => {
+            sources.push(source);
+            sources.len().saturating_sub(1)
+        }
     }
 }
 
