@@ -1,151 +1,137 @@
-//! Reading the columns of an event: from what a message holds to candidates.
+//! Looking rules up: from what a message holds to candidates.
 //!
-//! Comes in: the columns of an event as planned, a scene. Goes out: candidates, and what their checks compare. What several
-//! events of one message read of its body is read and hashed once. A column that cannot be known leads to nothing: then every
-//! rule of the event is a candidate.
+//! Comes in: a topic's plan, a scene. Goes out: candidates, and what their checks compare. What several events of one message read of
+//! its body is read, hashed and looked up once, for all of them. A source that cannot be known leads to nothing: then every rule
+//! of the events that read it is a candidate.
 
 use bumpalo::Bump;
 
 use crate::artifact::tables::Candidate;
 use crate::datum::Datum;
-use crate::index::check_hash;
+use crate::index::{Seen, Source, checked_column};
 use crate::node::{NONE, NodeId};
-use crate::plan::PlannedColumn;
+use crate::plan::{Plan, PlannedDialect, PlannedEvent};
 use crate::scene::{Cell, Scene};
 
-/// A column's value cannot be known, so every rule may concern it.
-pub(crate) struct Unknown;
-
-/// Which columns are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    /// Those that hold for the message.
-    Message,
-    /// Those that differ from subject to subject.
-    Subject,
-    /// All: the message itself is the only subject.
-    Both,
-}
-
-/// A value and its hash.
-type Hashed<'m> = (Datum<'m>, Option<u64>);
-
-/// What a source holds.
-#[derive(Clone, Copy)]
-enum Held<'m> {
-    NotRead,
-    Unknown,
-    Nothing,
-    One(Hashed<'m>),
-    Several(&'m [Hashed<'m>]),
-}
-
-/// What was read of one message.
+/// What was looked up of one message.
 pub(crate) struct Columns<'m> {
-    sources: &'m mut [Held<'m>],
-    /// For each column of the current event what checks compare.
-    checks: Vec<u32>,
-    /// Memory for candidates, from event to event.
-    pub(crate) found: Vec<Candidate>,
-    elements: Vec<Hashed<'m>>,
+    /// What checks compare with each source of the plan; none: it cannot be known.
+    seen: &'m mut [Option<Seen>],
+    /// Rules of all events that the body leads to; none: it was not looked at yet.
+    of_body: Option<Vec<Candidate>>,
 }
 
-/// What a check finds in place of the hash of a column that was not read yet.
-const UNREAD: u32 = u32::MAX;
+/// Whether everything that a rule waits for could be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    All,
+    /// Something could not, so every rule of the event is a candidate.
+    NotAll,
+}
 
 impl<'m> Columns<'m> {
-    pub(crate) fn new(sources: usize, memory: &'m Bump) -> Self {
-        Self {
-            sources: memory.alloc_slice_fill_copy(sources, Held::NotRead),
-            checks: Vec::with_capacity(32),
-            found: Vec::with_capacity(64),
-            elements: Vec::with_capacity(32),
-        }
+    pub(crate) fn new(plan: &Plan, memory: &'m Bump) -> Self {
+        Self { seen: memory.alloc_slice_fill_copy(plan.sources.len(), Some(Seen::ANYTHING)), of_body: None }
     }
 
-    /// Forgets the columns of the last event.
-    pub(crate) fn forget(&mut self, columns: usize) {
-        self.checks.clear();
-        self.checks.resize(columns, UNREAD);
-    }
-
-    /// Whether a candidate's check holds, as far as its column was read.
-    #[inline]
-    pub(crate) fn may_hold(&self, check: u32) -> bool {
-        let Some(column) = (check >> 24).checked_sub(1) else { return true };
-        let read = self.checks.get(column as usize).copied().unwrap_or(UNREAD);
-        read == UNREAD || read == check & 0x00ff_ffff
-    }
-
-    /// Reads the columns of a level and collects the rules that wait for what they hold.
-    pub(crate) fn read(
+    /// Adds the rules of an event that the message as a whole leads to.
+    pub(crate) fn of_message(
         &mut self,
-        columns: &[PlannedColumn],
-        level: Level,
+        plan: &Plan,
+        event: &PlannedEvent,
+        dialect: &PlannedDialect,
         scene: &mut Scene<'m>,
         found: &mut Vec<Candidate>,
-    ) -> Result<(), Unknown> {
-        for (at, planned) in columns.iter().enumerate() {
-            let by_subject = planned.column.by_subject();
-            if level != Level::Both && by_subject != (level == Level::Subject) {
-                continue;
-            }
-            let mut held = Held::NotRead;
-            if let Some(known) = self.sources.get(planned.source).filter(|_| !by_subject) {
-                held = *known;
-            }
-            if matches!(held, Held::NotRead) {
-                held = self.held(planned.value, planned.list, scene);
-                if let Some(known) = self.sources.get_mut(planned.source).filter(|_| !by_subject) {
-                    *known = held;
-                }
-            }
-            let check = match held {
-                Held::Unknown | Held::NotRead => return Err(Unknown),
-                Held::Nothing => 0,
-                Held::One((value, hash)) => {
-                    planned.column.look_up(&scene.tables, value, hash, found);
-                    hash.map_or(0, check_hash)
-                }
-                Held::Several(values) => {
-                    for (value, hash) in values {
-                        planned.column.look_up(&scene.tables, *value, *hash, found);
-                    }
-                    UNREAD
-                }
-            };
-            if let Some(known) = self.checks.get_mut(at) {
-                *known = check;
-            }
-        }
-        Ok(())
+    ) -> Known {
+        let of_body = match self.of_body.take() {
+            Some(of_body) => of_body,
+            None => self.look_at_body(plan, scene),
+        };
+        let [first, count] = event.ranks;
+        found.extend(of_body.iter().filter(|[rank, _]| (rank >> 1).wrapping_sub(first) < count));
+        self.of_body = Some(of_body);
+        self.look(plan, &dialect.event_sources, scene, found);
+        self.known(&dialect.columns)
     }
 
-    fn held(&mut self, value: NodeId, list: NodeId, scene: &mut Scene<'m>) -> Held<'m> {
-        scene.steps = 0;
-        if list == NONE {
-            return match scene.value(value) {
-                Cell::Value(value) => Held::One((value, value.hash())),
-                Cell::Open(_) => Held::Unknown,
-                Cell::Absent | Cell::Null => Held::Nothing,
-            };
+    /// Adds the rules of an event that the subject leads to.
+    pub(crate) fn of_subject(
+        &mut self,
+        plan: &Plan,
+        dialect: &PlannedDialect,
+        scene: &mut Scene<'m>,
+        found: &mut Vec<Candidate>,
+    ) -> Known {
+        self.look(plan, &dialect.subject_sources, scene, found);
+        self.known(&dialect.subject_sources)
+    }
+
+    /// Whether a candidate's check holds, as far as its column was looked at.
+    #[inline]
+    pub(crate) fn may_hold(&self, check: u32, dialect: &PlannedDialect) -> bool {
+        let Some(column) = checked_column(check) else { return true };
+        match dialect.columns.get(column) {
+            Some(&NONE) => Seen::NOTHING.passes(check),
+            Some(source) => {
+                self.seen.get(*source as usize).copied().flatten().is_none_or(|seen| seen.passes(check))
+            }
+            None => true,
         }
-        let items = match scene.value(list) {
-            Cell::Value(Datum::List(items)) => items,
-            Cell::Open(_) => return Held::Unknown,
-            _ => return Held::Nothing,
-        };
-        self.elements.clear();
-        for item in items {
-            let element = if value == NONE { Cell::Value(*item) } else { scene.on_element(*item, value) };
-            match element {
-                Cell::Value(value) => self.elements.push((value, value.hash())),
-                Cell::Open(_) => return Held::Unknown,
-                Cell::Absent | Cell::Null => {}
+    }
+
+    fn look_at_body(&mut self, plan: &Plan, scene: &mut Scene<'m>) -> Vec<Candidate> {
+        let mut found = Vec::with_capacity(128);
+        self.look(plan, &plan.body_sources, scene, &mut found);
+        // Other topics' events read the same.
+        let of_plan =
+            |rank: u32| plan.events.iter().any(|e| (rank >> 1).wrapping_sub(e.ranks[0]) < e.ranks[1]);
+        found.retain(|[rank, _]| of_plan(*rank));
+        found
+    }
+
+    fn look(&mut self, plan: &Plan, sources: &[u32], scene: &mut Scene<'m>, found: &mut Vec<Candidate>) {
+        for at in sources {
+            let Some(source) = plan.sources.get(*at as usize) else { continue };
+            let seen = look_at(source, scene, found);
+            if let Some(known) = self.seen.get_mut(*at as usize) {
+                *known = seen;
             }
         }
-        Held::Several(scene.memory.alloc_slice_copy(&self.elements))
     }
+
+    fn known(&self, sources: &[u32]) -> Known {
+        let unknown = |at: &u32| matches!(self.seen.get(*at as usize), Some(None));
+        if sources.iter().any(unknown) { Known::NotAll } else { Known::All }
+    }
+}
+
+/// Reads a source and collects the rules that wait for what it holds; none: it cannot be known.
+fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate>) -> Option<Seen> {
+    scene.steps = 0;
+    let tables = scene.tables;
+    if source.list == NONE {
+        return match scene.value(source.value) {
+            Cell::Value(value) => Some(source.look_up(&tables, value, found)),
+            Cell::Open(_) => None,
+            Cell::Absent | Cell::Null => Some(Seen::NOTHING),
+        };
+    }
+    let items = match scene.value(source.list) {
+        Cell::Value(Datum::List(items)) => items,
+        Cell::Open(_) => return None,
+        _ => &[],
+    };
+    let mut seen = Seen::NOTHING;
+    for item in items {
+        let element =
+            if source.value == NONE { Cell::Value(*item) } else { scene.on_element(*item, source.value) };
+        match element {
+            Cell::Value(value) => seen = seen.and(source.look_up(&tables, value, found)),
+            Cell::Open(_) => return None,
+            Cell::Absent | Cell::Null => {}
+        }
+    }
+    Some(seen)
 }
 
 impl<'m> Scene<'m> {

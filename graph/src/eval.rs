@@ -11,7 +11,7 @@ use crate::fact::{Answer, FactKey};
 use crate::glob;
 use crate::graph::{CompareOp, Part, Presence, Quantifier, Test};
 use crate::limits;
-use crate::node::{Keep, Kind, NONE, NodeId, Words, Worth};
+use crate::node::{FEW_TEXTS, Keep, Kind, NONE, NodeId, Operand, Words, Worth};
 use crate::nvr::NvrParts;
 use crate::open::{Misfit, Only, Open};
 use crate::scene::{Cell, Scene, Truth};
@@ -19,19 +19,49 @@ use crate::scene::{Cell, Scene, Truth};
 impl<'m> Scene<'m> {
     /// The value of an expression.
     #[inline]
-    pub(crate) fn value(&mut self, mut id: NodeId) -> Cell<'m> {
-        let Some(mut node) = self.tables.packed(id) else { return Cell::Absent };
-        if let Some(Kind::EventValue(at)) = Kind::decode(node) {
-            let Some(Some(definition)) = self.dialect.values.get(at as usize) else { return Cell::Absent };
-            id = *definition;
-            node = match self.tables.packed(id) {
-                Some(node) => node,
-                None => return Cell::Absent,
-            };
+    pub(crate) fn value(&mut self, id: NodeId) -> Cell<'m> {
+        match Operand::decode(id) {
+            Operand::EventValue(at) => self.event_value(at),
+            Operand::BoundField(depth, at) => self.bound_field(depth, at),
+            Operand::Path(path) => self.path(path),
+            Operand::Node(id) => self.node_value(id),
         }
-        if let Some(Kind::Path(path)) = Kind::decode(node) {
-            return self.path(path);
+    }
+
+    /// A value of the event, as the dialect defines it.
+    #[inline]
+    fn event_value(&mut self, at: u32) -> Cell<'m> {
+        match self.values.get(at as usize) {
+            Some(Some(cell)) => *cell,
+            Some(None) => self.define(at),
+            None => Cell::Absent,
         }
+    }
+
+    fn define(&mut self, at: u32) -> Cell<'m> {
+        let definition = self.dialect.values.get(at as usize).copied().flatten();
+        let node = definition.and_then(|id| self.tables.packed(id));
+        let cell = match (definition, node.and_then(Kind::decode)) {
+            (_, Some(Kind::Path(path))) => self.path(path),
+            // A dialect defines no value by another one; a forged one that does says nothing.
+            (_, Some(Kind::EventValue(_)) | None) | (None, _) => Cell::Absent,
+            (Some(id), Some(_)) => self.node_value(id),
+        };
+        // A rule that was cut short must not tell others what it did not find.
+        if let Some(value) = self.values.get_mut(at as usize).filter(|_| self.steps <= limits::STEPS_PER_RULE)
+        {
+            *value = Some(cell);
+        }
+        cell
+    }
+
+    #[inline]
+    fn bound_field(&self, depth: u32, at: u32) -> Cell<'m> {
+        self.bound_at(depth).map_or(Cell::Absent, |record| field(record, at))
+    }
+
+    fn node_value(&mut self, id: NodeId) -> Cell<'m> {
+        let Some(node) = self.tables.packed(id) else { return Cell::Absent };
         if Worth::decode(node) == Worth::Computing {
             return self.compute(id, node);
         }
@@ -48,9 +78,8 @@ impl<'m> Scene<'m> {
     #[inline]
     pub(crate) fn truth(&mut self, id: NodeId) -> Truth<'m> {
         match self.tables.packed(id) {
-            None => Truth::False,
             Some(node) if Worth::decode(node) == Worth::Computing => self.holds(id, node),
-            Some(_) => self.value(id).truth(),
+            _ => self.value(id).truth(),
         }
     }
 
@@ -75,13 +104,9 @@ impl<'m> Scene<'m> {
         let Some(kind) = Kind::decode(node) else { return Cell::Absent };
         match kind {
             Kind::Path(path) => self.path(path),
-            // A dialect defines no value by another one; a forged one that does says nothing.
-            Kind::EventValue(_) => Cell::Absent,
+            Kind::EventValue(at) => self.event_value(at),
             Kind::Bound(depth) => self.bound_at(depth).map_or(Cell::Absent, Cell::Value),
-            Kind::BoundField(depth, at) => match self.bound_at(depth) {
-                Some(record) => field(record, at),
-                None => Cell::Absent,
-            },
+            Kind::BoundField(depth, at) => self.bound_field(depth, at),
             Kind::Field(record, at) => match self.value(record) {
                 Cell::Value(record) => field(record, at),
                 other => missing_or_open(other),
@@ -219,6 +244,9 @@ impl<'m> Scene<'m> {
         self.single(of, |value| {
             let Datum::Text(text) = value else { return false };
             let words = tables.list(set);
+            if words.len() <= FEW_TEXTS {
+                return words.iter().any(|at| tables.text_bytes(*at) == text.as_bytes());
+            }
             let (hashes, texts) = words.split_at(words.len() / 2);
             #[expect(clippy::cast_possible_truncation, reason = "the lower half, as it was written")]
             let hash = hash_text(text) as u32;
@@ -264,7 +292,15 @@ impl<'m> Scene<'m> {
 
     /// One part holds: one true decides, whatever is open.
     fn any<T>(&mut self, parts: &[T], mut truth: impl FnMut(&mut Self, &T) -> Truth<'m>) -> Truth<'m> {
-        negated(self.all(parts, |scene, part| negated(truth(scene, part))))
+        let mut open: Option<&'m Open<'m>> = None;
+        for part in parts {
+            match truth(self, part) {
+                Truth::True => return Truth::True,
+                Truth::False => {}
+                Truth::Open(more) => open = Some(self.also(open, more)),
+            }
+        }
+        open.map_or(Truth::False, Truth::Open)
     }
 
     fn quantified(&mut self, quantifier: Quantifier, list: NodeId, condition: NodeId) -> Truth<'m> {
@@ -426,13 +462,13 @@ fn compare(op: CompareOp, a: Datum<'_>, b: Datum<'_>) -> bool {
 
 fn compare_text(op: CompareOp, value: Datum<'_>, literal: &[u8]) -> bool {
     let Datum::Text(text) = value else { return op == CompareOp::NotEqual };
-    let order = text.as_bytes().cmp(literal);
+    let text = text.as_bytes();
     match op {
-        CompareOp::Equal => order.is_eq(),
-        CompareOp::NotEqual => order.is_ne(),
-        CompareOp::Less => order.is_lt(),
-        CompareOp::LessOrEqual => order.is_le(),
-        CompareOp::Greater => order.is_gt(),
-        CompareOp::GreaterOrEqual => order.is_ge(),
+        CompareOp::Equal => text == literal,
+        CompareOp::NotEqual => text != literal,
+        CompareOp::Less => text < literal,
+        CompareOp::LessOrEqual => text <= literal,
+        CompareOp::Greater => text > literal,
+        CompareOp::GreaterOrEqual => text >= literal,
     }
 }

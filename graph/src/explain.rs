@@ -8,14 +8,13 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::artifact::tables::operands;
+use crate::artifact::tables::{operands, path_of};
 use crate::body::Body;
 use crate::datum::Datum;
 use crate::fact::{FactKey, Facts};
 use crate::graph::{Conjunct, Event, ExprId, Graph, Place};
 use crate::judge::{Seen as Look, Which, look};
 use crate::matcher::with_memory;
-use crate::node::Kind;
 use crate::open::{Open, Reasons};
 use crate::runs::{Asking, Outcome};
 use crate::scene::{Cell, Scene, Truth};
@@ -307,8 +306,7 @@ fn paths_below(scene: &mut Scene<'_>, root: u32) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut todo = vec![root];
     while let Some(id) = todo.pop() {
-        let Some(node) = tables.node(id) else { continue };
-        if let Kind::Path(place) = node.kind
+        if let Some(place) = path_of(&tables, id)
             && let Some(path) = scene.matcher.declared.paths.get(place as usize)
         {
             let text = format!("`{}`", path.shown());
@@ -317,7 +315,9 @@ fn paths_below(scene: &mut Scene<'_>, root: u32) -> Vec<Seen> {
                 seen.push(Seen { text, value });
             }
         }
-        operands(&tables, node, &mut |operand| todo.push(operand));
+        if let Some(node) = tables.node(id) {
+            operands(&tables, node, &mut |operand| todo.push(operand));
+        }
     }
     seen
 }

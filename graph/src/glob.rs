@@ -67,34 +67,88 @@ impl Glob {
 
 /// Whether a pattern, read as it stands, matches a whole text. One that [`Glob::new`] refuses matches nothing.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut rest) = (pattern, text.chars());
+    let (mut pattern, mut rest) = (pattern, text);
     // Where to go on after the last `*`: what follows it, and the text that it has not swallowed yet.
-    let mut retry: Option<(&str, std::str::Chars<'_>)> = None;
+    let mut retry: Option<(&str, &str)> = None;
     loop {
+        (pattern, rest) = behind_common(pattern, rest);
         let next = step(pattern);
         if let Some((Step::Any, behind)) = next {
             if behind.is_empty() {
                 return true;
             }
             pattern = behind;
-            retry = Some((behind, rest.clone()));
+            retry = Some((behind, rest));
             continue;
         }
-        let mut ahead = rest.clone();
+        let mut ahead = rest.chars();
         match (next, ahead.next()) {
             (None, None) => return pattern.is_empty(),
             (Some((step, behind)), Some(c)) if step.accepts(c) => {
-                (pattern, rest) = (behind, ahead);
+                (pattern, rest) = (behind, ahead.as_str());
                 continue;
             }
             _ => {}
         }
         let Some((behind, from)) = retry.as_mut() else { return false };
-        if from.next().is_none() {
+        let mut swallowed = from.chars();
+        if swallowed.next().is_none() {
             return false;
         }
-        (pattern, rest) = (behind, from.clone());
+        *from = swallowed.as_str();
+        (pattern, rest) = (behind, from);
     }
+}
+
+/// What follows the plain ASCII characters with which both begin: most of a pattern, so they are compared as bytes.
+#[inline]
+fn behind_common<'p, 't>(pattern: &'p str, text: &'t str) -> (&'p str, &'t str) {
+    let plain = |byte: u8| byte.is_ascii() && !matches!(byte, b'*' | b'?' | b'[');
+    let both = pattern.bytes().zip(text.bytes());
+    let common = both.take_while(|(p, t)| p == t && plain(*p)).count();
+    (pattern.get(common..).unwrap_or_default(), text.get(common..).unwrap_or_default())
+}
+
+/// A piece of text that every text holds which a pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// The text itself.
+    Whole(String),
+    Begin(String),
+    End(String),
+    Within(String),
+}
+
+impl Piece {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Whole(text) | Self::Begin(text) | Self::End(text) | Self::Within(text) => text,
+        }
+    }
+}
+
+/// The plain pieces of a pattern that are not empty.
+pub(crate) fn pieces(pattern: &str) -> Vec<Piece> {
+    let (mut pieces, mut text, mut first, mut rest) = (Vec::new(), String::new(), true, pattern);
+    while let Some((step, behind)) = step(rest) {
+        rest = behind;
+        if let Step::Char(c) = step {
+            text.push(c);
+            continue;
+        }
+        let piece = std::mem::take(&mut text);
+        if !piece.is_empty() {
+            pieces.push(if first { Piece::Begin(piece) } else { Piece::Within(piece) });
+        }
+        first = false;
+    }
+    // What follows a `[` that is not closed matches nothing: then no piece is wrong.
+    if first {
+        pieces.push(Piece::Whole(text));
+    } else if !text.is_empty() {
+        pieces.push(Piece::End(text));
+    }
+    pieces
 }
 
 /// The first piece of a pattern and what follows; none at its end, or if a `[` is not closed.
@@ -165,6 +219,17 @@ mod tests {
         ] {
             assert_eq!(Glob::new(pattern).unwrap().matches(text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn pieces_are_what_no_wildcard_stands_for() {
+        use Piece::{Begin, End, Whole, Within};
+        let text = str::to_owned;
+        assert_eq!(pieces("abc"), [Whole(text("abc"))]);
+        assert_eq!(pieces("pyt*-x"), [Begin(text("pyt")), End(text("-x"))]);
+        assert_eq!(pieces("[n-r]ython-req*[!a]s?"), [Within(text("ython-req")), Within(text("s"))]);
+        assert_eq!(pieces("?*"), []);
+        assert_eq!(pieces(""), [Whole(String::new())]);
     }
 
     #[test]

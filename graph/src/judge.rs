@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use bumpalo::Bump;
 
-use crate::artifact::tables::{BY_SUBJECT, Candidate, EventHead, run};
+use crate::artifact::tables::{BY_SUBJECT, Candidate, run};
 use crate::body::{self, Body, Raw};
-use crate::columns::{Columns, Level};
+use crate::columns::{Columns, Known};
 use crate::fact::Facts;
 use crate::graph::{Dialect, Event, Root};
 use crate::judgement::{Fired, Judgement, Note, Parked, Reason, Refusal, Run};
@@ -20,7 +20,7 @@ use crate::limits;
 use crate::matcher::Matcher;
 use crate::node::NONE;
 use crate::open::Reasons;
-use crate::plan::{PlannedColumn, PlannedDialect};
+use crate::plan::{Plan, PlannedDialect, PlannedEvent};
 use crate::runs::{Asking, Outcome};
 use crate::scene::{Cell, Scene, Truth};
 
@@ -174,11 +174,12 @@ pub(crate) fn look<'m>(
         Ok(raw) => raw,
         Err(reason) => return tell(Seen::Unreadable { reason }),
     };
-    let mut scene = Scene::new(matcher, raw, facts, memory, plan.kept);
-    let mut columns_read = Columns::new(plan.sources.len(), memory);
+    let mut scene = Scene::new(matcher, plan.clone(), raw, facts, memory);
+    let mut columns = Columns::new(&plan, memory);
+    let mut found = Vec::with_capacity(64);
     for planned in &plan.events {
         let Some(event) = matcher.declared.events.get(planned.place as usize) else { continue };
-        let (at, subjects) = match choose(event, &planned.dialects, &mut scene) {
+        let (at, subjects) = match choose(event, planned, &mut scene) {
             Choice::Fits(at, subjects) => (at, subjects),
             Choice::OtherEvent(dialect) => {
                 tell(Seen::OtherEvent { event, dialect, scene: &mut scene });
@@ -193,20 +194,19 @@ pub(crate) fn look<'m>(
         if subjects.is_some_and(<[Raw]>::is_empty) {
             tell(Seen::Note(Note::NoSubject { event: event.name.clone() }));
         }
-        let head = scene.tables.event(planned.place);
-        let columns = planned.dialects.get(at).map(|d| d.columns.as_slice()).unwrap_or_default();
+        let Some(dialect) = planned.dialects.get(at) else { continue };
         Judging {
             event,
-            place: planned.place,
-            head,
-            columns,
+            plan: &plan,
+            planned,
+            dialect,
             which,
             scene: &mut scene,
-            columns_read: &mut columns_read,
+            columns: &mut columns,
             spent: HashMap::new(),
             tell,
         }
-        .rules(subjects);
+        .rules(subjects, &mut found);
     }
     scene.notes.into_iter().for_each(|note| tell(Seen::Note(note)));
 }
@@ -219,12 +219,13 @@ enum Choice<'m> {
 }
 
 /// The first dialect on the topic whose condition holds and whose required paths are there.
-fn choose<'m>(event: &'m Event, dialects: &[PlannedDialect], scene: &mut Scene<'m>) -> Choice<'m> {
+fn choose<'m>(event: &'m Event, planned: &PlannedEvent, scene: &mut Scene<'m>) -> Choice<'m> {
     let mut reasons = Vec::new();
     let mut other = None;
-    for (at, planned) in dialects.iter().enumerate() {
+    let varying = scene.matcher.varying.get(planned.place as usize).map(|v| &**v).unwrap_or_default();
+    for (at, planned) in planned.dialects.iter().enumerate() {
         let Some(dialect) = event.dialects.get(planned.place) else { continue };
-        scene.enter(dialect);
+        scene.enter(dialect, varying);
         let fit = match dialect.condition.map_or(Truth::True, |c| scene.truth(c)) {
             Truth::False => {
                 other = other.or(Some(dialect));
@@ -287,41 +288,47 @@ fn find_subjects<'m>(scene: &Scene<'m>, steps: &[String]) -> Result<&'m [Raw<'m>
 /// The rules of one event, judged on one message.
 struct Judging<'j, 'm> {
     event: &'m Event,
-    /// The event's place among all.
-    place: u32,
-    head: EventHead,
-    columns: &'j [PlannedColumn],
+    plan: &'j Plan,
+    planned: &'j PlannedEvent,
+    /// The dialect that fits.
+    dialect: &'j PlannedDialect,
     which: Which,
     scene: &'j mut Scene<'m>,
-    columns_read: &'j mut Columns<'m>,
+    columns: &'j mut Columns<'m>,
     /// Steps that rules took on the subjects so far, of those that take many.
     spent: HashMap<u32, u64>,
     tell: &'j mut dyn FnMut(Seen<'_, 'm>),
 }
 
 impl<'m> Judging<'_, 'm> {
-    fn rules(&mut self, subjects: Option<&'m [Raw<'m>]>) {
-        let mut found = std::mem::take(&mut self.columns_read.found);
+    fn rules(&mut self, subjects: Option<&'m [Raw<'m>]>, found: &mut Vec<Candidate>) {
         found.clear();
-        found.extend_from_slice(run(self.scene.tables.candidates, self.head.always));
-        let level = if subjects.is_none() { Level::Both } else { Level::Message };
-        self.columns_read.forget(self.columns.len());
+        let always = self.scene.tables.event(self.planned.place).always;
+        found.extend_from_slice(run(self.scene.tables.candidates, always));
         if self.which == Which::All
-            || self.columns_read.read(self.columns, level, self.scene, &mut found).is_err()
+            || self.columns.of_message(self.plan, self.planned, self.dialect, self.scene, found)
+                == Known::NotAll
         {
-            found = self.all();
+            self.all(found);
         }
-        match subjects {
-            None => self.judge(&mut found, None),
-            Some(subjects) => {
-                let by_subject: Vec<Candidate> =
-                    found.iter().filter(|c| c[0] & BY_SUBJECT != 0).copied().collect();
-                found.retain(|c| c[0] & BY_SUBJECT == 0);
-                self.judge(&mut found, None);
-                self.subjects(subjects, by_subject, &mut found);
-            }
+        let Some(subjects) = subjects else {
+            // The message itself is the only subject.
+            self.by_message_alone(found);
+            return;
+        };
+        let by_subject: Vec<Candidate> = found.iter().filter(|c| c[0] & BY_SUBJECT != 0).copied().collect();
+        found.retain(|c| c[0] & BY_SUBJECT == 0);
+        self.judge(found, None);
+        self.subjects(subjects, by_subject, found);
+    }
+
+    fn by_message_alone(&mut self, found: &mut Vec<Candidate>) {
+        if self.which == Which::Candidates
+            && self.columns.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
+        {
+            self.all(found);
         }
-        self.columns_read.found = found;
+        self.judge(found, None);
     }
 
     /// The rules that are judged for each subject; some of them whatever a subject is.
@@ -333,12 +340,13 @@ impl<'m> Judging<'_, 'm> {
     ) {
         if self.which == Which::All && subjects.is_empty() {
             everywhere.sort_unstable();
-            for [place, _] in everywhere {
-                (self.tell)(Seen::NoSubject { place: place & !BY_SUBJECT, event: self.event });
+            for candidate in everywhere {
+                let Some(place) = self.rule_of(candidate) else { continue };
+                (self.tell)(Seen::NoSubject { place, event: self.event });
             }
             return;
         }
-        if everywhere.is_empty() && !self.columns.iter().any(|planned| planned.column.by_subject()) {
+        if everywhere.is_empty() && self.dialect.subject_sources.is_empty() {
             return;
         }
         for (at, row) in subjects.iter().enumerate() {
@@ -346,9 +354,9 @@ impl<'m> Judging<'_, 'm> {
             found.clear();
             found.extend_from_slice(&everywhere);
             if self.which == Which::Candidates
-                && self.columns_read.read(self.columns, Level::Subject, self.scene, found).is_err()
+                && self.columns.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
             {
-                *found = self.all();
+                self.all(found);
                 found.retain(|c| c[0] & BY_SUBJECT != 0);
             }
             self.judge(found, Some(at));
@@ -356,29 +364,39 @@ impl<'m> Judging<'_, 'm> {
     }
 
     /// Every rule of the event.
-    fn all(&self) -> Vec<Candidate> {
+    fn all(&self, found: &mut Vec<Candidate>) {
         let tables = self.scene.tables;
-        let rules = run(tables.words, self.head.rules).iter();
-        let marked = |place: &u32| {
+        let [first, _] = self.planned.ranks;
+        let rules = run(tables.ranks, self.planned.ranks).iter().zip(first..);
+        let marked = |(place, rank): (&u32, u32)| {
             let by_subject = tables.rule(*place).is_some_and(|rule| rule.by_subject);
-            [if by_subject { place | BY_SUBJECT } else { *place }, 0]
+            [rank << 1 | if by_subject { BY_SUBJECT } else { 0 }, 0]
         };
-        rules.map(marked).collect()
+        found.clear();
+        found.extend(rules.map(marked));
+    }
+
+    /// The place of a candidate's rule; none: another event's rule shares a hash with one of ours.
+    fn rule_of(&self, [rank, _]: Candidate) -> Option<u32> {
+        let [first, count] = self.planned.ranks;
+        let rank = rank >> 1;
+        if rank.wrapping_sub(first) < count {
+            self.scene.tables.ranks.get(rank as usize).copied()
+        } else {
+            None
+        }
     }
 
     /// Judges candidates, each once.
     fn judge(&mut self, found: &mut Vec<Candidate>, subject: Option<usize>) {
         if self.which == Which::Candidates {
-            found.retain(|[_, check]| self.columns_read.may_hold(*check));
+            found.retain(|[_, check]| self.columns.may_hold(*check, self.dialect));
         }
         found.sort_unstable();
-        found.dedup_by_key(|[place, _]| *place);
-        for [place, _] in found.iter().copied() {
-            let place = place & !BY_SUBJECT;
-            // Another event's rule shares a hash with one of ours.
-            let Some(rule) = self.scene.tables.rule(place).filter(|rule| rule.event == self.place) else {
-                continue;
-            };
+        found.dedup_by_key(|[rank, _]| *rank);
+        for candidate in found.iter().copied() {
+            let Some(place) = self.rule_of(candidate) else { continue };
+            let Some(rule) = self.scene.tables.rule(place) else { continue };
             self.scene.steps =
                 if subject.is_some() { self.spent.get(&place).copied().unwrap_or(0) } else { 0 };
             let before = self.scene.steps;

@@ -17,7 +17,7 @@ pub const PATTERN_BYTES: usize = 1 << 20;
 /// Characters of a text that a regular expression looks at in one step of evaluation.
 pub const PATTERN_CHARS_PER_STEP: usize = 64;
 /// Artifact format that this version writes and reads.
-pub const ARTIFACT_VERSION: u32 = 3;
+pub const ARTIFACT_VERSION: u32 = 4;
 /// Nesting of a body's wanted part; intake's limit is lower.
 pub const BODY_DEPTH: u32 = 128;
 /// Literals of a set that are compared in one step of evaluation.

@@ -64,6 +64,8 @@ pub struct Matcher {
     pub(crate) steps: Vec<Box<[NameId]>>,
     /// The fields of each record.
     pub(crate) fields: Vec<Box<[NameId]>>,
+    /// For each event the places of its values that differ from subject to subject.
+    pub(crate) varying: Vec<Box<[u32]>>,
     pub(crate) topics: Topics,
     plans: RwLock<HashMap<Box<str>, Option<Arc<Plan>>>>,
     patterns: Vec<OnceLock<Option<Pattern>>>,
@@ -101,9 +103,20 @@ impl Matcher {
         for dialect in declared.events.iter().flat_map(|event| &event.dialects) {
             names.all(dialect.subjects.iter().flatten());
         }
+        let varying = declared.events.iter().map(|event| event.varying().collect()).collect();
         let topics = Topics::new(&declared.topics);
         let patterns = (0..declared.patterns).map(|_| OnceLock::new()).collect();
-        Ok(Self { sections, declared, steps, fields, names, topics, plans: RwLock::default(), patterns })
+        Ok(Self {
+            sections,
+            declared,
+            steps,
+            fields,
+            names,
+            varying,
+            topics,
+            plans: RwLock::default(),
+            patterns,
+        })
     }
 
     /// Judges one message: `topic` without prefix and environment (see [`crate::TopicFilter`]). Never fails: what cannot be judged is in

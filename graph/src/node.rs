@@ -6,12 +6,53 @@
 
 use crate::graph::{CompareOp, Part, Quantifier, Test};
 
-/// Place of a node; the same as the expression's.
+/// What a node reads: the place of a node, the same as the expression's, or in place of it what is read; see [`Operand`].
 pub(crate) type NodeId = u32;
 /// Place of a text in the artifact's texts.
 pub(crate) type TextRef = u32;
 /// No operand.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// An operand: what is read most often needs no node of its own to be looked at. The upper two bits tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// A node's place.
+    Node(u32),
+    EventValue(u32),
+    /// A field of what the innermost-but-`n` quantifier is at: `n` below 16, the field below 2^26.
+    BoundField(u32, u32),
+    Path(u32),
+}
+
+const TAG: u32 = 30;
+const INLINE_BITS: u32 = (1 << TAG) - 1;
+const FIELD: u32 = 26;
+const FIELD_BITS: u32 = (1 << FIELD) - 1;
+
+impl Operand {
+    #[inline(always)]
+    pub(crate) fn decode(operand: NodeId) -> Self {
+        let rest = operand & INLINE_BITS;
+        match operand >> TAG {
+            0 => Self::Node(rest),
+            1 => Self::EventValue(rest),
+            2 => Self::BoundField(rest >> FIELD, rest & FIELD_BITS),
+            _ => Self::Path(rest),
+        }
+    }
+
+    /// None if the numbers are too large for it, which only a graph of 2^30 expressions has.
+    pub(crate) fn encode(self) -> Option<NodeId> {
+        let (tag, rest, fits) = match self {
+            Self::Node(at) => (0, at, at <= INLINE_BITS),
+            Self::EventValue(at) => (1, at, at <= INLINE_BITS),
+            Self::BoundField(depth, at) => (2, depth << FIELD | at, depth < 16 && at <= FIELD_BITS),
+            // The last one is `NONE`.
+            Self::Path(at) => (3, at, at < INLINE_BITS),
+        };
+        fits.then_some(tag << TAG | rest)
+    }
+}
 
 /// Numbers in the table of words: the first one's place, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +60,9 @@ pub(crate) struct Words {
     pub(crate) start: u32,
     pub(crate) len: u32,
 }
+
+/// So many texts of a set are compared sooner than one is hashed.
+pub(crate) const FEW_TEXTS: usize = 4;
 
 /// How long a value holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +120,8 @@ pub(crate) enum Kind {
     CompareInt(CompareOp, NodeId, i64),
     /// Four words for each constant.
     In(NodeId, Words),
-    /// Half of the words are the lower halves of the texts' hashes, ascending; the other half are the texts.
+    /// Up to [`FEW_TEXTS`] texts. Of more, half of the words are the lower halves of the texts' hashes, ascending; the other half
+    /// are the texts.
     InTexts(NodeId, Words),
     InList(NodeId, NodeId),
     Like(NodeId, TextRef),
@@ -270,6 +315,17 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operand_is_read_as_it_was_written() {
+        let node = Operand::Node(INLINE_BITS);
+        for operand in [node, Operand::EventValue(9), Operand::BoundField(15, 3), Operand::Path(0)] {
+            assert_eq!(operand.encode().map(Operand::decode), Some(operand));
+        }
+        for operand in [Operand::Node(1 << TAG), Operand::BoundField(16, 0), Operand::Path(INLINE_BITS)] {
+            assert_eq!(operand.encode(), None);
+        }
+    }
 
     #[test]
     fn every_kind_is_read_as_it_was_written() {

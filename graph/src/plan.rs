@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::artifact::tables::Tables;
+use crate::artifact::tables::{Tables, operands, path_of};
 use crate::body::{NameId, Wanted};
 use crate::graph::{Dialect, Root, TopicPlan};
-use crate::index::{IndexColumn, columns};
+use crate::index::{Level, Source};
 use crate::matcher::Matcher;
-use crate::node::{Keep, Kind, NONE, NodeId};
+use crate::node::{NONE, NodeId};
 use crate::topic;
 use crate::types::Type;
 
@@ -96,10 +96,16 @@ pub(crate) struct Plan {
     pub(crate) events: Vec<PlannedEvent>,
     /// What the columns of its events read.
     pub(crate) sources: Vec<Source>,
+    /// Places of those that read nothing but the body.
+    pub(crate) body_sources: Vec<u32>,
     /// What is read of the body.
     pub(crate) wanted: Wanted,
-    /// How many values are worth keeping while one message is judged.
-    pub(crate) kept: usize,
+    /// For each path of the rule set its place among those that are read here, or `NONE`.
+    pub(crate) path_places: Vec<u32>,
+    /// How many there are.
+    pub(crate) paths: usize,
+    /// Places of those that differ from subject to subject.
+    pub(crate) subject_paths: Vec<u32>,
 }
 
 /// An event that a topic's messages may be.
@@ -107,6 +113,8 @@ pub(crate) struct Plan {
 pub(crate) struct PlannedEvent {
     /// Its place among all events.
     pub(crate) place: u32,
+    /// Its rules, by rank: the first, and how many.
+    pub(crate) ranks: [u32; 2],
     /// Its dialects that cover the topic.
     pub(crate) dialects: Vec<PlannedDialect>,
 }
@@ -116,27 +124,12 @@ pub(crate) struct PlannedEvent {
 pub(crate) struct PlannedDialect {
     /// Its place among the event's.
     pub(crate) place: usize,
-    /// The event's columns as this dialect gives them.
-    pub(crate) columns: Vec<PlannedColumn>,
-}
-
-/// A column as a dialect gives it.
-#[derive(Debug)]
-pub(crate) struct PlannedColumn {
-    pub(crate) column: IndexColumn,
-    /// Its place among the plan's sources.
-    pub(crate) source: usize,
-    pub(crate) value: NodeId,
-    pub(crate) list: NodeId,
-}
-
-/// What a column reads: two columns with one source hold the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
-    value: NodeId,
-    list: NodeId,
-    /// The event and dialect whose values it reads; none: only the body.
-    of: Option<(u32, usize)>,
+    /// For each of the event's columns its place among the plan's sources; `NONE`: the dialect does not define it.
+    pub(crate) columns: Vec<u32>,
+    /// The places of those that only this event reads.
+    pub(crate) event_sources: Vec<u32>,
+    /// The places of those that differ from subject to subject.
+    pub(crate) subject_sources: Vec<u32>,
 }
 
 impl Plan {
@@ -149,6 +142,7 @@ impl Plan {
         let mut plan = Self::default();
         let tables = matcher.tables();
         let mut paths = BTreeSet::new();
+        let mut places = HashMap::new();
         for place in events {
             let Some(event) = matcher.declared.events.get(place as usize) else { continue };
             let covering = event.dialects.iter().enumerate().filter(|(_, dialect)| dialect.covers(topic));
@@ -159,36 +153,55 @@ impl Plan {
             }
             for (at, dialect) in covering {
                 plan.want_dialect(matcher, &tables, dialect, &mut paths);
-                let columns = columns(&tables, tables.event(place).columns);
-                let columns =
-                    columns.map(|column| plan.column(&tables, column, dialect, (place, at))).collect();
-                dialects.push(PlannedDialect { place: at, columns });
+                dialects.push(plan.dialect(&tables, place, at, &mut places));
             }
-            plan.events.push(PlannedEvent { place, dialects });
+            plan.events.push(PlannedEvent { place, ranks: tables.event(place).rules, dialects });
         }
-        // Beside paths some values that are made of several, and shared conditions.
-        plan.kept = paths.len().saturating_add(plan.sources.len());
+        plan.paths = paths.len();
+        plan.path_places = vec![NONE; matcher.declared.paths.len()];
+        for (at, path) in (0..).zip(paths) {
+            if let Some(place) = plan.path_places.get_mut(path as usize) {
+                *place = at;
+            }
+            if matcher.declared.paths.get(path as usize).is_some_and(|p| p.root == Root::Subject) {
+                plan.subject_paths.push(at);
+            }
+        }
         Some(plan)
     }
 
-    /// A column that is a value of the event is what the dialect says it is.
-    fn column(
+    /// A dialect with the sources of its columns. `places`: of the sources that are known.
+    fn dialect(
         &mut self,
         tables: &Tables<'_>,
-        column: IndexColumn,
-        dialect: &Dialect,
-        of: (u32, usize),
-    ) -> PlannedColumn {
-        let defined = |id: NodeId| match tables.node(id).map(|node| node.kind) {
-            Some(Kind::EventValue(at)) => dialect.values.get(at as usize).copied().flatten().unwrap_or(id),
-            _ => id,
+        event: u32,
+        place: usize,
+        places: &mut HashMap<u32, u32>,
+    ) -> PlannedDialect {
+        let [start, count] = tables.event(event).columns;
+        let start = (start as usize).saturating_add(place.saturating_mul(count as usize));
+        let columns = tables.words.get(start..).unwrap_or_default().iter().take(count as usize);
+        let columns: Vec<u32> = columns.map(|source| self.source(tables, *source, places)).collect();
+        let of_level = |level| {
+            let at = |at: &u32| self.sources.get(*at as usize).is_some_and(|s| s.level() == level);
+            columns.iter().copied().filter(at).collect()
         };
-        let (value, list) = (defined(column.value), defined(column.list));
-        let of_body = |id: NodeId| id == NONE || tables.node(id).is_some_and(|node| node.keep == Keep::Body);
-        // What reads an element of a list is never kept, but reads nothing else that differs.
-        let shared = of_body(list) && (of_body(value) || list != NONE && reads_element(tables, value));
-        let source = Source { value, list, of: if shared { None } else { Some(of) } };
-        PlannedColumn { column, source: source_of(&mut self.sources, source), value, list }
+        let (event_sources, subject_sources) = (of_level(Level::Event), of_level(Level::Subject));
+        PlannedDialect { place, columns, event_sources, subject_sources }
+    }
+
+    fn source(&mut self, tables: &Tables<'_>, source: u32, places: &mut HashMap<u32, u32>) -> u32 {
+        if let Some(at) = places.get(&source) {
+            return *at;
+        }
+        let Some(row) = Source::at(tables, source) else { return NONE };
+        let at = crate::artifact::place(self.sources.len());
+        if row.level() == Level::Body {
+            self.body_sources.push(at);
+        }
+        self.sources.push(row);
+        places.insert(source, at);
+        at
     }
 
     /// Every path that a dialect reads: its required ones, its condition's, its values', its happening's.
@@ -255,36 +268,15 @@ impl Dialect {
     }
 }
 
-/// The source of a column: read once for all columns that share it.
-fn source_of(sources: &mut Vec<Source>, source: Source) -> usize {
-    match sources.iter().position(|known| *known == source) {
-        Some(at) => at,
-        None => {
-            sources.push(source);
-            sources.len().saturating_sub(1)
-        }
-    }
-}
-
-/// Whether a node is an element of a list, or a field of it.
-fn reads_element(tables: &Tables<'_>, id: NodeId) -> bool {
-    match tables.node(id).map(|node| node.kind) {
-        Some(Kind::Bound(_) | Kind::BoundField(..)) => true,
-        Some(Kind::Field(of, _) | Kind::Part(of, _)) => reads_element(tables, of),
-        _ => false,
-    }
-}
-
 /// The paths that a node reads.
 fn paths_below(tables: &Tables<'_>, root: NodeId, paths: &mut BTreeSet<u32>) {
     let mut open = vec![root];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
-        let Some(node) = tables.node(id).filter(|_| seen.insert(id)) else { continue };
-        if let Kind::Path(path) = node.kind {
-            paths.insert(path);
+        paths.extend(path_of(tables, id));
+        if let Some(node) = tables.node(id).filter(|_| seen.insert(id)) {
+            operands(tables, node, &mut |operand| open.push(operand));
         }
-        crate::artifact::tables::operands(tables, node, &mut |operand| open.push(operand));
     }
 }
 

@@ -9,28 +9,30 @@ use crate::datum::Datum;
 use crate::evr::EvrParts;
 use crate::graph::{Path, Presence, Root};
 use crate::judgement::Note;
-use crate::node::Keep;
 use crate::nvr::NvrParts;
 use crate::open::{Misfit, Open};
 use crate::scene::{Cell, Scene};
 use crate::time;
 use crate::types::Type;
 
-/// Distinguishes paths from nodes among what is kept.
-const PATH: u32 = 1 << 31;
-
 impl<'m> Scene<'m> {
     /// Reads a path as its declared type.
+    #[inline]
     pub(crate) fn path(&mut self, place: u32) -> Cell<'m> {
+        match self.known_path(place) {
+            Some(Some(cell)) => *cell,
+            _ => self.read(place),
+        }
+    }
+
+    fn read(&mut self, place: u32) -> Cell<'m> {
         let matcher = self.matcher;
         let Some(path) = matcher.declared.paths.get(place as usize) else { return Cell::Absent };
-        let keep = if path.root == Root::Subject { Keep::Subject } else { Keep::Body };
-        if let Some(cell) = self.kept(place | PATH, keep) {
-            return cell;
-        }
         let steps = matcher.steps.get(place as usize).map(|s| &**s).unwrap_or_default();
         let cell = self.read_path(path, steps);
-        self.keep(place | PATH, keep, cell);
+        if let Some(known) = self.known_path(place) {
+            *known = Some(cell);
+        }
         cell
     }
 

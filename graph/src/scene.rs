@@ -4,6 +4,8 @@
 //! values. Values that several rules read are kept for as long as they hold, in a table of fixed size: a value whose place
 //! another one took is worked out again. Everything lives in the message's memory and is gone with it.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 
 use crate::artifact::tables::Tables;
@@ -16,6 +18,7 @@ use crate::limits;
 use crate::matcher::Matcher;
 use crate::node::Keep;
 use crate::open::{Misfit, Open};
+use crate::plan::Plan;
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +65,7 @@ impl<'m> Truth<'m> {
     }
 }
 
-/// A value that was worked out: of which node or path, when, and what it was.
+/// A value that was worked out: of which node, when, and what it was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept<'m> {
     key: u32,
@@ -87,7 +90,14 @@ pub(crate) struct Scene<'m> {
     pub(crate) notes: Vec<Note>,
     /// Steps that the rule under judgement has taken on this message.
     pub(crate) steps: u64,
+    plan: Arc<Plan>,
+    /// The plan's paths, as far as they were read.
+    paths: &'m mut [Option<Cell<'m>>],
     kept: &'m mut [Kept<'m>],
+    /// The event's values, as far as they were read.
+    pub(crate) values: Vec<Option<Cell<'m>>>,
+    /// Places of those that differ from subject to subject.
+    varying: &'m [u32],
     last_stamp: u32,
     event: u32,
     row: u32,
@@ -104,16 +114,20 @@ const NO_DIALECT: &Dialect = &Dialect {
 };
 
 impl<'m> Scene<'m> {
-    /// A message of which nothing is known yet; `kept`: about how many values are worth keeping.
+    /// A message of which nothing is known yet.
     pub(crate) fn new(
         matcher: &'m Matcher,
+        plan: Arc<Plan>,
         body: Raw<'m>,
         facts: &'m dyn Facts,
         memory: &'m Bump,
-        kept: usize,
     ) -> Self {
-        let places =
-            kept.saturating_mul(2).next_power_of_two().clamp(limits::KEPT_VALUES.0, limits::KEPT_VALUES.1);
+        let places = plan
+            .sources
+            .len()
+            .saturating_mul(2)
+            .next_power_of_two()
+            .clamp(limits::KEPT_VALUES.0, limits::KEPT_VALUES.1);
         Self {
             matcher,
             tables: matcher.tables(),
@@ -125,7 +139,11 @@ impl<'m> Scene<'m> {
             bound: Vec::with_capacity(4),
             notes: Vec::new(),
             steps: 0,
+            paths: memory.alloc_slice_fill_copy(plan.paths, None),
+            plan,
             kept: memory.alloc_slice_fill_copy(places, Kept { key: 0, stamp: 0, cell: Cell::Absent }),
+            values: Vec::with_capacity(32),
+            varying: &[],
             last_stamp: MESSAGE,
             event: MESSAGE,
             row: MESSAGE,
@@ -133,8 +151,11 @@ impl<'m> Scene<'m> {
     }
 
     /// Goes on to another event, or to another dialect of it.
-    pub(crate) fn enter(&mut self, dialect: &'m Dialect) {
+    pub(crate) fn enter(&mut self, dialect: &'m Dialect, varying: &'m [u32]) {
         self.dialect = dialect;
+        self.values.clear();
+        self.values.resize(dialect.values.len(), None);
+        self.varying = varying;
         self.last_stamp = self.last_stamp.wrapping_add(1);
         self.event = self.last_stamp;
         self.select(None);
@@ -143,8 +164,24 @@ impl<'m> Scene<'m> {
     /// Goes on to another subject, or to the message as a whole.
     pub(crate) fn select(&mut self, subject: Option<Raw<'m>>) {
         self.subject = subject;
+        for at in self.varying {
+            if let Some(value) = self.values.get_mut(*at as usize) {
+                *value = None;
+            }
+        }
+        for at in &self.plan.subject_paths {
+            if let Some(path) = self.paths.get_mut(*at as usize) {
+                *path = None;
+            }
+        }
         self.last_stamp = self.last_stamp.wrapping_add(1);
         self.row = self.last_stamp;
+    }
+
+    /// What was read of a path, and where to keep it.
+    #[inline]
+    pub(crate) fn known_path(&mut self, path: u32) -> Option<&mut Option<Cell<'m>>> {
+        self.paths.get_mut(*self.plan.path_places.get(path as usize)? as usize)
     }
 
     #[inline]
@@ -162,7 +199,7 @@ impl<'m> Scene<'m> {
         (key.wrapping_mul(0x9e37_79b1) >> 16) as usize & self.kept.len().wrapping_sub(1)
     }
 
-    /// What was kept of a node or path.
+    /// What was kept of a node.
     #[inline]
     pub(crate) fn kept(&self, key: u32, keep: Keep) -> Option<Cell<'m>> {
         let kept = self.kept.get(self.place(key))?;

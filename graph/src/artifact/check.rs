@@ -10,7 +10,7 @@ use crate::glob::Glob;
 use crate::graph::{ArgumentSource, Dialect, Event, Expr, Graph, Path, RecordDef, TaskDef, TopicPlan};
 use crate::limits;
 use crate::matcher::Declarations;
-use crate::node::{Kind, NONE};
+use crate::node::{Kind, NONE, Operand};
 use crate::pattern::Pattern;
 use crate::types::Type;
 
@@ -21,7 +21,11 @@ pub(crate) fn check(tables: &Tables<'_>, declared: &Declarations) -> Result<(), 
         let node = tables.node(id).ok_or(LoadError::Invalid("expression"))?;
         let mut depth = 1u16;
         operands(tables, node, &mut |operand| {
-            let below = depths.get(operand as usize).copied().unwrap_or(u16::MAX);
+            let below = match Operand::decode(operand) {
+                Operand::Node(id) => depths.get(id as usize).copied().unwrap_or(u16::MAX),
+                Operand::Path(path) if path as usize >= declared.paths.len() => u16::MAX,
+                Operand::EventValue(_) | Operand::BoundField(..) | Operand::Path(_) => 1,
+            };
             depth = depth.max(below.saturating_add(1));
         });
         let known = match node.kind {
@@ -53,7 +57,12 @@ pub(crate) fn check(tables: &Tables<'_>, declared: &Declarations) -> Result<(), 
     references.check(declared.facts.iter().map(|f| &f.ty))?;
     let rules = 0..super::place(tables.rules.len());
     for rule in rules.filter_map(|place| tables.rule(place)) {
-        let condition = rule.condition == NONE || (rule.condition as usize) < nodes;
+        let condition = rule.condition == NONE
+            || match Operand::decode(rule.condition) {
+                Operand::Node(id) => (id as usize) < nodes,
+                Operand::Path(path) => (path as usize) < declared.paths.len(),
+                Operand::EventValue(_) | Operand::BoundField(..) => true,
+            };
         if !condition || rule.event as usize >= declared.events.len() {
             return Err(LoadError::Invalid("rule"));
         }

@@ -6,7 +6,7 @@
 
 use bytemuck::{Pod, try_cast_slice};
 
-use crate::node::{NONE, Node, NodeId, TextRef, Words};
+use crate::node::{Kind, NONE, Node, NodeId, Operand, TextRef, Words};
 
 /// The artifact's sections, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,12 @@ pub(crate) enum Section {
     /// Matrix, tasks and clauses of rules, each once, in postcard's encoding with its length before it.
     Details,
     Events,
-    Columns,
+    /// Places of all rules, those of one event together.
+    Ranks,
+    /// What is read of a message to look rules up.
+    Sources,
+    /// One bit for keys of the hash table: most that are looked for show none.
+    Filter,
     /// The hash table of the index.
     Slots,
     /// What slots with several candidates hold.
@@ -31,14 +36,17 @@ pub(crate) enum Section {
 }
 
 /// How many sections there are.
-pub(crate) const SECTIONS: usize = 11;
+pub(crate) const SECTIONS: usize = 13;
 
-/// A rule that a message may concern, with what to look at before its condition: `[rule, check]`. The highest bit of `rule`
-/// says that it is judged for each subject. `check` is 0, or a column of the event (8 bits, from 1) and 24 bits of the hash that its
-/// value must have.
+/// A rule that a message may concern, with what to look at before its condition: `[rank, check]`. The rank is the rule's place in the
+/// table of ranks, shifted by one bit, which says that it is judged for each subject. `check` is 0, or what the value of a column
+/// must be; see `index`.
 pub(crate) type Candidate = [u32; 2];
-/// Set in a candidate's rule that is judged for each subject.
-pub(crate) const BY_SUBJECT: u32 = 1 << 31;
+/// Set in the rank of a rule that is judged for each subject.
+pub(crate) const BY_SUBJECT: u32 = 1;
+
+/// Set in the event of a rule that is judged for each subject.
+const SUBJECT_RULE: u32 = 1 << 31;
 
 /// One rule, as far as every message may need it.
 #[derive(Clone, Copy, Debug)]
@@ -53,24 +61,24 @@ pub(crate) struct RuleHead {
 
 impl RuleHead {
     pub(crate) fn encode(self) -> [u32; 4] {
-        let event = if self.by_subject { self.event | BY_SUBJECT } else { self.event };
+        let event = if self.by_subject { self.event | SUBJECT_RULE } else { self.event };
         [self.name, event, self.condition, self.details]
     }
 
     #[inline]
     fn decode([name, event, condition, details]: [u32; 4]) -> Self {
-        Self { name, event: event & !BY_SUBJECT, by_subject: event & BY_SUBJECT != 0, condition, details }
+        Self { name, event: event & !SUBJECT_RULE, by_subject: event & SUBJECT_RULE != 0, condition, details }
     }
 }
 
 /// What the index knows of one event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EventHead {
-    /// Places of all its rules, ascending.
+    /// Ranks of all its rules, in the order of their places.
     pub(crate) rules: [u32; 2],
     /// Candidates that no column leads to: they are judged on every message.
     pub(crate) always: [u32; 2],
-    /// Its columns.
+    /// For each of its dialects the sources of its columns, among the words, and how many columns there are.
     pub(crate) columns: [u32; 2],
 }
 
@@ -95,8 +103,10 @@ pub(crate) struct Tables<'a> {
     pub(crate) rules: &'a [[u32; 4]],
     details: &'a [u8],
     pub(crate) events: &'a [[u32; 6]],
-    pub(crate) columns: &'a [[u32; 8]],
-    pub(crate) slots: &'a [[u32; 4]],
+    pub(crate) ranks: &'a [u32],
+    pub(crate) sources: &'a [[u32; 6]],
+    pub(crate) filter: &'a [u32],
+    pub(crate) slots: &'a [[u32; 3]],
     pub(crate) candidates: &'a [Candidate],
 }
 
@@ -131,7 +141,9 @@ impl<'a> Tables<'a> {
             rules: cast(section, Section::Rules),
             details: section(Section::Details),
             events: cast(section, Section::Events),
-            columns: cast(section, Section::Columns),
+            ranks: cast(section, Section::Ranks),
+            sources: cast(section, Section::Sources),
+            filter: cast(section, Section::Filter),
             slots: cast(section, Section::Slots),
             candidates: cast(section, Section::Candidates),
         }
@@ -180,7 +192,6 @@ impl<'a> Tables<'a> {
 
 /// The places of nodes that a kind of node refers to.
 pub(crate) fn operands(tables: &Tables<'_>, node: Node, visit: &mut impl FnMut(NodeId)) {
-    use crate::node::Kind;
     match node.kind {
         Kind::Field(a, _)
         | Kind::Part(a, _)
@@ -209,5 +220,17 @@ pub(crate) fn operands(tables: &Tables<'_>, node: Node, visit: &mut impl FnMut(N
             tables.list(fields).iter().filter(|id| **id != NONE).for_each(|id| visit(*id));
         }
         _ => {}
+    }
+}
+
+/// The path that an operand is, by itself or as a node.
+pub(crate) fn path_of(tables: &Tables<'_>, operand: NodeId) -> Option<u32> {
+    match Operand::decode(operand) {
+        Operand::Path(path) if operand != NONE => Some(path),
+        Operand::Node(id) => match tables.node(id)?.kind {
+            Kind::Path(path) => Some(path),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -13,14 +13,14 @@ use crate::datum::hash_text;
 use crate::graph::{CompareOp, Event, Expr, ExprId, Graph, Path, Root, Rule, Scope};
 use crate::index;
 use crate::matcher::{Declarations, Details};
-use crate::node::{Keep, Kind, NONE, Node, TextRef, Words, Worth};
+use crate::node::{FEW_TEXTS, Keep, Kind, NONE, Node, NodeId, Operand, TextRef, Words, Worth};
 use crate::value::Value;
 
 /// The sections of a graph, in the order of [`Section`].
 pub(super) fn sections(graph: &Graph) -> [Vec<u8>; SECTIONS] {
     let mut writer = Writer::default();
     let nodes = writer.nodes(graph);
-    let rules = graph.rules.iter().map(|rule| writer.rule(rule).encode()).collect::<Vec<_>>();
+    let rules = graph.rules.iter().map(|rule| writer.rule(graph, rule).encode()).collect::<Vec<_>>();
     let index = index::build(graph, &nodes, &mut writer);
     let declarations = Declarations {
         enums: graph.enums.clone(),
@@ -49,7 +49,9 @@ pub(super) fn sections(graph: &Graph) -> [Vec<u8>; SECTIONS] {
     put(Section::Details, &writer.details);
     let events: Vec<[u32; 6]> = index.events.into_iter().map(EventHead::encode).collect();
     put(Section::Events, bytemuck::cast_slice(&events));
-    put(Section::Columns, bytemuck::cast_slice(&index.columns));
+    put(Section::Ranks, bytemuck::cast_slice(&index.ranks));
+    put(Section::Sources, bytemuck::cast_slice(&index.sources));
+    put(Section::Filter, bytemuck::cast_slice(&index.filter));
     put(Section::Slots, bytemuck::cast_slice(&index.slots));
     put(Section::Candidates, bytemuck::cast_slice(&index.candidates));
     put(Section::People, &encode(&(graph, &graph.sources)));
@@ -130,7 +132,7 @@ impl Writer {
         at
     }
 
-    fn rule(&mut self, rule: &Rule) -> RuleHead {
+    fn rule(&mut self, graph: &Graph, rule: &Rule) -> RuleHead {
         let details = encode(&Details {
             axes: rule.axes.clone(),
             except: rule.except.clone(),
@@ -149,7 +151,7 @@ impl Writer {
             name: append(&mut self.texts, rule.name.as_bytes()),
             event: rule.event,
             by_subject: rule.scope == Scope::Subject,
-            condition: rule.condition.unwrap_or(NONE),
+            condition: rule.condition.map_or(NONE, |id| operand(graph, id)),
             details,
         }
     }
@@ -174,39 +176,44 @@ impl Writer {
             Expr::Bound(depth) => Kind::Bound(*depth),
             Expr::Field(of, at) => match graph.exprs.get(*of as usize) {
                 Some(Expr::Bound(depth)) => Kind::BoundField(*depth, *at),
-                _ => Kind::Field(*of, *at),
+                _ => Kind::Field(operand(graph, *of), *at),
             },
-            Expr::Part(of, part) => Kind::Part(*of, *part),
+            Expr::Part(of, part) => Kind::Part(operand(graph, *of), *part),
             Expr::MakeRecord(id, fields) => {
-                Kind::MakeRecord(*id, self.words(fields.iter().map(|field| field.unwrap_or(NONE))))
+                let fields = fields.iter().map(|field| field.map_or(NONE, |id| operand(graph, id)));
+                Kind::MakeRecord(*id, self.words(fields))
             }
-            Expr::MakeNvr(parts) => Kind::MakeNvr(*parts),
-            Expr::Fact(fact, key) => Kind::Fact(*fact, *key),
-            Expr::Else(first, second) => Kind::Else(*first, *second),
+            Expr::MakeNvr(parts) => Kind::MakeNvr(parts.map(|part| operand(graph, part))),
+            Expr::Fact(fact, key) => Kind::Fact(*fact, operand(graph, *key)),
+            Expr::Else(first, second) => Kind::Else(operand(graph, *first), operand(graph, *second)),
             Expr::Compare(op, a, b) => self.comparison(graph, *op, *a, *b),
-            Expr::In(of, set) => self.set(graph, *of, set),
-            Expr::InList(of, list) => Kind::InList(*of, *list),
-            Expr::Like(of, glob) => Kind::Like(*of, self.text(glob)),
+            Expr::In(of, set) => self.set(graph, operand(graph, *of), set),
+            Expr::InList(of, list) => Kind::InList(operand(graph, *of), operand(graph, *list)),
+            Expr::Like(of, glob) => Kind::Like(operand(graph, *of), self.text(glob)),
             Expr::Matches(of, pattern) => {
                 let at = self.patterns;
                 self.patterns = at.saturating_add(1);
-                Kind::Matches(*of, self.text(pattern), at)
+                Kind::Matches(operand(graph, *of), self.text(pattern), at)
             }
-            Expr::Test(test, of) => Kind::Test(*test, *of),
-            Expr::Not(of) => Kind::Not(*of),
-            Expr::And(parts) => Kind::And(self.cheapest_first(parts)),
-            Expr::Or(parts) => Kind::Or(self.cheapest_first(parts)),
-            Expr::Quantified(quantifier, list, of) => Kind::Quantified(*quantifier, *list, *of),
-            Expr::Count(list, of) => Kind::Count(*list, of.unwrap_or(NONE)),
+            Expr::Test(test, of) => Kind::Test(*test, operand(graph, *of)),
+            Expr::Not(of) => Kind::Not(operand(graph, *of)),
+            Expr::And(parts) => Kind::And(self.cheapest_first(graph, parts)),
+            Expr::Or(parts) => Kind::Or(self.cheapest_first(graph, parts)),
+            Expr::Quantified(quantifier, list, of) => {
+                Kind::Quantified(*quantifier, operand(graph, *list), operand(graph, *of))
+            }
+            Expr::Count(list, of) => {
+                Kind::Count(operand(graph, *list), of.map_or(NONE, |of| operand(graph, of)))
+            }
         }
     }
 
     /// The parts of a conjunction or disjunction, so that what costs little is looked at first. It changes no meaning: one part
     /// decides, whatever is open. Parts of one cost stay in the order in which they were written.
-    fn cheapest_first(&mut self, parts: &[ExprId]) -> Words {
+    fn cheapest_first(&mut self, graph: &Graph, parts: &[ExprId]) -> Words {
         let mut parts = parts.to_vec();
         parts.sort_by_key(|part| self.costs.get(*part as usize).copied().unwrap_or(u32::MAX));
-        self.words(parts)
+        self.words(parts.into_iter().map(|part| operand(graph, part)))
     }
 
     /// About what an expression costs, in steps. A fact costs most: somebody must ask it.
@@ -227,14 +234,15 @@ impl Writer {
     }
 
     fn comparison(&mut self, graph: &Graph, op: CompareOp, a: ExprId, b: ExprId) -> Kind {
+        let (left, right) = (operand(graph, a), operand(graph, b));
         match graph.exprs.get(b as usize) {
-            Some(Expr::Const(Value::Text(text))) => Kind::CompareText(op, a, self.text(text)),
-            Some(Expr::Const(Value::Int(n))) => Kind::CompareInt(op, a, *n),
-            _ => Kind::Compare(op, a, b),
+            Some(Expr::Const(Value::Text(text))) => Kind::CompareText(op, left, self.text(text)),
+            Some(Expr::Const(Value::Int(n))) => Kind::CompareInt(op, left, *n),
+            _ => Kind::Compare(op, left, right),
         }
     }
 
-    fn set(&mut self, graph: &Graph, of: ExprId, set: &[Value]) -> Kind {
+    fn set(&mut self, graph: &Graph, of: NodeId, set: &[Value]) -> Kind {
         let texts: Option<Vec<&str>> = set
             .iter()
             .map(|value| if let Value::Text(text) = value { Some(&**text) } else { None })
@@ -244,7 +252,9 @@ impl Writer {
             let mut hashed: Vec<(u32, &str)> = texts.iter().map(|t| (hash_text(t) as u32, *t)).collect();
             hashed.sort_unstable();
             let places: Vec<u32> = hashed.iter().map(|(_, text)| self.text(text)).collect();
-            return Kind::InTexts(of, self.words(hashed.iter().map(|(hash, _)| *hash).chain(places)));
+            let few = hashed.len() <= FEW_TEXTS;
+            let hashes = hashed.iter().map(|(hash, _)| *hash).filter(|_| !few);
+            return Kind::InTexts(of, self.words(hashes.chain(places)));
         }
         Kind::In(of, self.extra_constants(graph, set.iter().map(Some)))
     }
@@ -283,6 +293,20 @@ impl Writer {
             }
         }
     }
+}
+
+/// An expression as another one reads it.
+fn operand(graph: &Graph, id: ExprId) -> NodeId {
+    let inline = match graph.exprs.get(id as usize) {
+        Some(Expr::EventValue(at)) => Operand::EventValue(*at),
+        Some(Expr::Path(path)) => Operand::Path(*path),
+        Some(Expr::Field(of, at)) => match graph.exprs.get(*of as usize) {
+            Some(Expr::Bound(depth)) => Operand::BoundField(*depth, *at),
+            _ => Operand::Node(id),
+        },
+        _ => Operand::Node(id),
+    };
+    inline.encode().unwrap_or(id)
 }
 
 /// Adds bytes behind their length.
@@ -362,7 +386,7 @@ fn keeps(graph: &Graph) -> Vec<Keep> {
 
 impl Event {
     /// Places of the values that differ from subject to subject.
-    fn varying(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn varying(&self) -> impl Iterator<Item = u32> {
         let values = self.values.iter().enumerate();
         values.filter(|(_, value)| value.scope == Scope::Subject).map(|(at, _)| place(at))
     }

@@ -5,7 +5,9 @@
 //! a subject or the elements of a list) and what its value must be. A negation, a comparison with another value and whatever
 //! reads a fact are no way in. It only has to be right in one direction: whoever holds a key is judged by the whole condition.
 
-use crate::datum::{hash_bytes, hash_text};
+use super::{is_sampled, piece_key};
+use crate::datum::hash_text;
+use crate::glob;
 use crate::graph::{CompareOp, Expr, ExprId, Graph, Quantifier, Test};
 use crate::value::Value;
 
@@ -23,12 +25,12 @@ pub(crate) struct Column {
 pub(crate) enum Need {
     /// A value with this hash.
     Equal(u64),
-    /// A text that begins so: length in bytes and hash.
+    /// A text that begins so: length in bytes, one of [`LENGTHS`], and key.
     Prefix(u32, u64),
     /// A text that ends so.
     Suffix(u32, u64),
-    /// A text that holds this piece of [`GRAM_BYTES`] bytes.
-    Gram(u64),
+    /// A text that holds this piece: length in bytes, one of [`GRAMS`], and key.
+    Gram(u32, u64),
     /// A number, time or duration between bounds; none: without a bound.
     Between(Option<Bound>, Option<Bound>),
     /// Any value.
@@ -57,7 +59,7 @@ pub(crate) struct Key {
 }
 
 /// Bytes of the pieces by which a text in the middle of a glob is looked up.
-pub(crate) const GRAM_BYTES: usize = 4;
+pub(crate) const GRAMS: [u32; 2] = [4, 8];
 /// Prefixes and suffixes are looked up at these lengths, so that a value is hashed only so often.
 pub(crate) const LENGTHS: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 /// Keys of one way in; what needs more is reached otherwise, or always.
@@ -93,7 +95,7 @@ impl Known {
 
 /// The ways into a condition, one for each of its parts that can serve.
 pub(crate) fn ways(graph: &Graph, known: &Known, condition: ExprId) -> Vec<Vec<Key>> {
-    join_ranges(Reader { graph, known, list: None }.ways(condition))
+    Reader { graph, known, list: None }.ways(condition)
 }
 
 /// Reads a condition at one place: outside of quantifiers, or on the elements of one list.
@@ -112,7 +114,13 @@ impl<'g> Reader<'g> {
     /// All ways: each part of a conjunction is one, also of a conjunction on the elements of a list.
     fn ways(&self, condition: ExprId) -> Vec<Vec<Key>> {
         match self.expr(condition) {
-            Some(Expr::And(parts)) => parts.iter().flat_map(|part| self.ways(*part)).collect(),
+            Some(Expr::And(parts)) => {
+                self.join_ranges(parts.iter().flat_map(|part| self.ways(*part)).collect())
+            }
+            Some(Expr::Like(of, glob)) => match self.column(*of) {
+                Some(column) => of_glob(glob).into_iter().map(|need| vec![Key { column, need }]).collect(),
+                None => Vec::new(),
+            },
             Some(Expr::Quantified(Quantifier::Any, list, condition)) if self.list.is_none() => self
                 .list_of(*list)
                 .map_or(Vec::new(), |list| Reader { list: Some(list), ..*self }.ways(*condition)),
@@ -136,13 +144,11 @@ impl<'g> Reader<'g> {
                 let column = Column { list: Some(self.list_of(*list)?), value: None };
                 Some(vec![Key { column, need: Need::Equal(hash(value)?) }])
             }
-            Expr::Like(of, glob) => one(of_glob(glob)?, *of),
             Expr::Matches(of, pattern) => one(of_regex(pattern)?, *of),
             Expr::Test(Test::Has, of) => one(Need::Present, *of),
-            Expr::And(_) => {
-                let ways = self.ways(part).into_iter();
-                // Without a guess of how rare each is, the one with fewest keys, equality first.
-                ways.min_by_key(|way| (way.iter().any(|key| !matches!(key.need, Need::Equal(_))), way.len()))
+            Expr::And(_) | Expr::Like(..) => {
+                let share = |way: &Vec<Key>| way.iter().map(|key| key.need.usual_share()).sum::<f64>();
+                self.ways(part).into_iter().min_by(|a, b| share(a).total_cmp(&share(b)))
             }
             Expr::Or(parts) => {
                 let mut keys = Vec::new();
@@ -243,28 +249,25 @@ fn mirrored(op: CompareOp) -> CompareOp {
     }
 }
 
-/// What every text has that a glob matches: the longest piece at its begin, at its end, or within.
-fn of_glob(glob: &str) -> Option<Need> {
-    let meta = |c: char| matches!(c, '*' | '?' | '[');
-    if !glob.contains(meta) {
-        return Some(Need::Equal(hash_text(glob)));
-    }
-    let begin = glob.split(meta).next().unwrap_or_default();
-    // A class may hold anything, so behind one only what follows the last `*` is sure to be no part of it.
-    let end = if glob.contains('[') { "" } else { glob.rsplit(meta).next().unwrap_or_default() };
-    let middle = if glob.contains('[') { "" } else { longest(glob.split(meta)) };
-    let (prefix, suffix) = (piece(begin, Piece::Begin), piece(end, Piece::End));
-    let within = middle.as_bytes().first_chunk::<GRAM_BYTES>();
-    match (prefix, suffix) {
-        (Some(prefix), None) => Some(prefix),
-        (None, Some(suffix)) => Some(suffix),
-        (Some(prefix), Some(suffix)) => Some(if begin.len() >= end.len() { prefix } else { suffix }),
-        (None, None) => within.map(|gram| Need::Gram(hash_bytes(gram))),
-    }
+/// What every text has that a glob matches: how it begins, how it ends, and what is within.
+fn of_glob(pattern: &str) -> Vec<Need> {
+    let pieces = glob::pieces(pattern);
+    let need = |piece: &glob::Piece| match piece {
+        // Not by its hash: what is no text, a build for one, has another hash than its text.
+        glob::Piece::Whole(text) | glob::Piece::Begin(text) => begin(text),
+        glob::Piece::End(text) => end(text),
+        glob::Piece::Within(_) => None,
+    };
+    let grams = pieces.iter().filter_map(|piece| gram(piece.text()));
+    pieces.iter().filter_map(need).chain(grams).collect()
 }
 
-fn longest<'t>(pieces: impl Iterator<Item = &'t str>) -> &'t str {
-    pieces.max_by_key(|piece| piece.len()).unwrap_or_default()
+/// A piece of a text that stands somewhere: as long as can be, and one of the sample that is looked up.
+fn gram(text: &str) -> Option<Need> {
+    GRAMS.iter().rev().find_map(|length| {
+        let mut keys = text.as_bytes().windows(*length as usize).map(piece_key);
+        keys.find(|key| is_sampled(*key)).map(|key| Need::Gram(*length, key))
+    })
 }
 
 /// What every text begins with that an anchored regular expression matches; none if that is not plain to see.
@@ -281,41 +284,59 @@ fn of_regex(pattern: &str) -> Option<Need> {
         Some('?' | '*' | '+' | '{') => begin.get(..begin.len().checked_sub(1)?)?,
         _ => begin,
     };
-    piece(begin, Piece::Begin)
+    self::begin(begin)
 }
 
-enum Piece {
-    Begin,
-    End,
+/// The longest of the lengths that are looked up.
+fn longest(text: &str) -> Option<u32> {
+    LENGTHS.iter().rev().find(|length| **length as usize <= text.len()).copied()
 }
 
-/// The longest begin or end of one of the lengths that are looked up.
-fn piece(text: &str, which: Piece) -> Option<Need> {
-    let length = LENGTHS.iter().rev().find(|length| **length as usize <= text.len())?;
-    let bytes = text.as_bytes();
-    let size = *length as usize;
-    Some(match which {
-        Piece::Begin => Need::Prefix(*length, hash_bytes(bytes.get(..size)?)),
-        Piece::End => Need::Suffix(*length, hash_bytes(bytes.get(bytes.len().checked_sub(size)?..)?)),
-    })
+fn begin(text: &str) -> Option<Need> {
+    let length = longest(text)?;
+    Some(Need::Prefix(length, piece_key(text.as_bytes().get(..length as usize)?)))
 }
 
-/// Two ranges of one value in one conjunction are one narrower range.
-fn join_ranges(ways: Vec<Vec<Key>>) -> Vec<Vec<Key>> {
-    let mut joined: Vec<Vec<Key>> = Vec::with_capacity(ways.len());
-    for way in ways {
-        // Of the elements of a list different ones may hold the two.
-        if let [Key { column, need: Need::Between(low, high) }] = way.as_slice()
-            && column.list.is_none()
-            && let Some((known_low, known_high)) = joined.iter_mut().find_map(|way| range_on(column, way))
-        {
-            *known_low = known_low.take().or_else(|| low.clone());
-            *known_high = known_high.take().or_else(|| high.clone());
-        } else {
-            joined.push(way);
+fn end(text: &str) -> Option<Need> {
+    let length = longest(text)?;
+    let from = text.len().checked_sub(length as usize)?;
+    Some(Need::Suffix(length, piece_key(text.as_bytes().get(from..)?)))
+}
+
+impl Need {
+    /// The share of values that are guessed to hold it, before anything is known of the rules.
+    pub(crate) fn usual_share(&self) -> f64 {
+        let rarity = |length: u32| 0.35f64.powi(length.min(5).cast_signed());
+        match self {
+            Self::Equal(_) => 0.02,
+            Self::Prefix(length, _) | Self::Suffix(length, _) => rarity(*length),
+            Self::Gram(4, _) => 0.02,
+            Self::Gram(..) => 0.01,
+            Self::Between(Some(_), Some(_)) => 0.1,
+            Self::Between(..) => 0.5,
+            Self::Present => 0.8,
         }
     }
-    joined
+}
+
+impl Reader<'_> {
+    /// Two ranges of one value in one conjunction are one narrower range.
+    fn join_ranges(&self, ways: Vec<Vec<Key>>) -> Vec<Vec<Key>> {
+        let mut joined: Vec<Vec<Key>> = Vec::with_capacity(ways.len());
+        for way in ways {
+            // Outside of a quantifier different elements of a list may hold the two.
+            if let [Key { column, need: Need::Between(low, high) }] = way.as_slice()
+                && (column.list.is_none() || self.list.is_some())
+                && let Some((known_low, known_high)) = joined.iter_mut().find_map(|way| range_on(column, way))
+            {
+                *known_low = known_low.take().or_else(|| low.clone());
+                *known_high = known_high.take().or_else(|| high.clone());
+            } else {
+                joined.push(way);
+            }
+        }
+        joined
+    }
 }
 
 fn range_on<'w>(
