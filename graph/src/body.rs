@@ -7,12 +7,14 @@
 use std::fmt;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 use serde::de::IgnoredAny;
 
 use crate::limits;
-use crate::scan::Scanner;
+use crate::scan::{Pair, Quoted, Scanner};
 
-/// A body that is JSON. What was not checked where it came in is checked here, once.
+/// A body that is JSON. What was not checked where it came in is checked here, once. What stands behind it in its text nobody
+/// looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'b>(&'b str);
 
@@ -45,6 +47,9 @@ pub(crate) struct Wanted {
 #[derive(Clone, Debug, PartialEq)]
 struct Member {
     name: Box<str>,
+    key: Key,
+    /// A bit that no other of the first 64 members has; later ones have none.
+    bit: u64,
     id: NameId,
     below: Wanted,
 }
@@ -58,7 +63,9 @@ impl Wanted {
             None => {
                 let name = names.get(*first as usize).cloned().unwrap_or_default();
                 self.hints |= hint(name.as_bytes());
-                self.members.push(Member { name, id: *first, below: Self::default() });
+                let key = Key::of(name.as_bytes());
+                let bit = 1u64.unbounded_shl(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
+                self.members.push(Member { name, key, bit, id: *first, below: Self::default() });
                 self.members.len().saturating_sub(1)
             }
         };
@@ -68,43 +75,50 @@ impl Wanted {
     }
 
     #[inline]
-    fn find(&self, name: &[u8]) -> Option<(usize, &Member)> {
+    fn find(&self, name: &[u8]) -> Option<&Member> {
         if self.hints & hint(name) == 0 {
             return None;
         }
-        self.members.iter().enumerate().find(|(_, member)| member.name.as_bytes() == name)
-    }
-}
-
-/// Which of the wanted members an object has shown. Of members with one name the first counts; intake refuses such messages.
-#[derive(Default)]
-struct Found {
-    first: u64,
-    others: Vec<usize>,
-}
-
-impl Found {
-    #[inline]
-    fn is_new(&mut self, at: usize) -> bool {
-        match u32::try_from(at).ok().and_then(|at| 1u64.checked_shl(at)) {
-            Some(bit) => {
-                let new = self.first & bit == 0;
-                self.first |= bit;
-                new
-            }
-            None => {
-                let new = !self.others.contains(&at);
-                self.others.push(at);
-                new
-            }
+        let key = Key::of(name);
+        let found = self.members.iter().find(|member| member.key == key)?;
+        if name.len() <= KEY_BYTES {
+            return Some(found);
         }
+        self.members.iter().find(|member| member.name.as_bytes() == name)
     }
 }
 
+/// Length, beginning and end of a name: all of it, unless it is longer than [`KEY_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    len: usize,
+    begin: u64,
+    end: u64,
+}
+
+const KEY_BYTES: usize = 16;
+
+impl Key {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let (begin, end) = match (name.first_chunk(), name.last_chunk()) {
+            (Some(begin), Some(end)) => (u64::from_le_bytes(*begin), u64::from_le_bytes(*end)),
+            _ => match (name.first_chunk(), name.last_chunk()) {
+                (Some(begin), Some(end)) => {
+                    (u32::from_le_bytes(*begin).into(), u32::from_le_bytes(*end).into())
+                }
+                _ => (name.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
+            },
+        };
+        Self { len: name.len(), begin, end }
+    }
+}
+
+/// One bit for a name's length and last byte.
 #[inline]
 fn hint(name: &[u8]) -> u64 {
-    let last = name.last().copied().unwrap_or(0);
-    1 << (last.wrapping_mul(5).wrapping_add(u8::try_from(name.len()).unwrap_or(u8::MAX)) & 63)
+    let last = usize::from(name.last().copied().unwrap_or(0));
+    1 << (last.wrapping_mul(5).wrapping_add(name.len()) & 63)
 }
 
 /// A value of the body as JSON has it.
@@ -154,50 +168,21 @@ pub(crate) fn read<'m>(body: Body<'m>, wanted: &Wanted, memory: &'m Bump) -> Res
     let scanner = Scanner::new(body.0.as_bytes());
     let at = scanner.skip_space(0);
     // Enough for most messages, so that they grow no further.
-    let (items, members) = (Vec::with_capacity(64), Vec::with_capacity(64));
+    let (items, members) = (BumpVec::with_capacity_in(64, memory), BumpVec::with_capacity_in(64, memory));
     let mut reader = Reader { text: body.0, scanner, memory, items, members };
-    reader.value(at, wanted, limits::BODY_DEPTH).map(|(raw, _)| raw).map_err(|bound| bound.to_string())
+    reader
+        .value((at, scanner.byte(at)), wanted, limits::BODY_DEPTH)
+        .map(|(raw, _)| raw)
+        .map_err(|bound| bound.to_string())
 }
 
-/// The members of the outermost object that have these names, each as the text of its value: `"x"`, `{...}`. Of several
-/// members of one name the first counts.
-pub fn members<'t, const N: usize>(text: &'t str, names: [&str; N]) -> [Option<&'t str>; N] {
-    let mut found = [None; N];
-    let mut scanner = Scanner::new(text.as_bytes());
-    let mut at = scanner.skip_space(0).saturating_add(1);
-    let mut left = N;
-    while left > 0 {
-        at = scanner.skip_space(at);
-        if scanner.byte(at) != b'"' {
-            break;
-        }
-        let end = scanner.string_end(at.saturating_add(1));
-        let name = text.get(at.saturating_add(1)..end).unwrap_or_default();
-        let value = behind_colon(&scanner, end);
-        at = scanner.skip_value(value);
-        let place = names.iter().position(|n| *n == name).and_then(|place| found.get_mut(place));
-        if let Some(empty @ None) = place {
-            *empty = text.get(value..at);
-            left = left.saturating_sub(1);
-        }
-        at = scanner.skip_space(at).saturating_add(1);
-    }
-    found
-}
-
-/// The value that follows the name whose closing quote is at `quote`.
-#[inline]
-fn behind_colon(scanner: &Scanner<'_>, quote: usize) -> usize {
-    // Nearly every writer puts a colon there, and at most one space behind it.
-    if scanner.byte(quote.saturating_add(1)) == b':' {
-        let value = quote.saturating_add(2);
-        let value = value.saturating_add(usize::from(scanner.byte(value) == b' '));
-        if scanner.byte(value) > b' ' {
-            return value;
-        }
-    }
-    let colon = scanner.skip_space(quote.saturating_add(1));
-    scanner.skip_space(colon.saturating_add(1))
+/// The position behind a value, or one within it.
+#[derive(Clone, Copy)]
+struct Behind {
+    at: usize,
+    /// Containers which are still open there: of an object nothing is looked at once all that is wanted of it was found, and
+    /// of the last one nobody asks where it ends.
+    open: u32,
 }
 
 /// Which bound a body exceeds.
@@ -221,112 +206,163 @@ struct Reader<'m> {
     scanner: Scanner<'m>,
     memory: &'m Bump,
     /// Elements of the lists that are being read, of the innermost last.
-    items: Vec<Raw<'m>>,
+    items: BumpVec<'m, Raw<'m>>,
     /// Members of the objects that are being read.
-    members: Vec<(NameId, Raw<'m>)>,
+    members: BumpVec<'m, (NameId, Raw<'m>)>,
 }
 
 impl<'m> Reader<'m> {
-    /// The value that begins at `at`, and the position behind it.
-    fn value(&mut self, at: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, usize), TooMuch> {
-        let next = at.saturating_add(1);
-        match self.scanner.byte(at) {
-            b'"' => {
-                let end = self.scanner.string_end(next);
-                Ok((Raw::Text(self.string(next, end)), end.saturating_add(1)))
-            }
+    /// The value that begins at a position with this byte.
+    #[inline]
+    fn value(
+        &mut self,
+        (at, first): (usize, u8),
+        wanted: &Wanted,
+        depth: u32,
+    ) -> Result<(Raw<'m>, Behind), TooMuch> {
+        match first {
             b'{' | b'[' if depth == 0 => Err(TooMuch::Nesting),
-            b'{' => self.object(next, wanted, depth.saturating_sub(1)),
-            b'[' => self.list(next, wanted, depth.saturating_sub(1)),
-            first => {
-                let end = self.scanner.scalar_end(at);
-                let text = self.text.get(at..end).unwrap_or_default();
-                let raw = match first {
-                    b'n' => Raw::Null,
-                    b't' => Raw::Bool(true),
-                    b'f' => Raw::Bool(false),
-                    _ => number(text),
+            b'{' => self.object(at + 1, wanted, depth - 1),
+            b'[' => self.list(at + 1, wanted, depth - 1),
+            _ => {
+                let (raw, at) = if first == b'"' {
+                    let (text, at) = self.text(at + 1);
+                    (Raw::Text(text), at)
+                } else {
+                    self.scalar(at)
                 };
-                Ok((raw, end.max(next)))
+                Ok((raw, Behind { at, open: 0 }))
             }
         }
     }
 
-    fn object(&mut self, mut at: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, usize), TooMuch> {
+    /// The object whose first member may begin at `from`.
+    #[inline(never)]
+    fn object(&mut self, from: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, Behind), TooMuch> {
+        let scanner = self.scanner;
         let base = self.members.len();
-        let mut found = Found::default();
+        let all = base + wanted.members.len();
+        let mut seen = 0;
+        let mut behind = Behind { at: from, open: 0 };
         let end = loop {
-            if self.members.len().saturating_sub(base) == wanted.members.len() {
-                break self.scanner.skip_closes(at, 1);
+            if self.members.len() == all {
+                break Behind { at: behind.at, open: behind.open + 1 };
             }
-            at = self.scanner.skip_space(at);
-            match self.scanner.byte(at) {
-                b'"' => {}
-                b',' => {
-                    at = at.saturating_add(1);
-                    continue;
-                }
-                _ => break at.saturating_add(1),
+            let quote = match scanner.next_name(self.end_of(behind)) {
+                Ok(quote) => quote,
+                Err(end) => break Behind { at: end + 1, open: 0 },
+            };
+            let pair = scanner.member(quote);
+            let Some(member) = self.new_member(&pair, quote, wanted, &mut seen, base) else {
+                behind = Behind { at: scanner.skip_value(pair.value, pair.first), open: 0 };
+                continue;
+            };
+            if pair.first == b'"' {
+                let (text, at) = self.text(pair.value + 1);
+                self.members.push((member.id, Raw::Text(text)));
+                behind = Behind { at, open: 0 };
+                continue;
             }
-            let name_at = at.saturating_add(1);
-            let name_end = self.scanner.string_end(name_at);
-            let value = behind_colon(&self.scanner, name_end);
-            match self.wanted_member(name_at, name_end, wanted) {
-                Some((place, member)) if found.is_new(place) => {
-                    let (raw, end) = self.value(value, &member.below, depth)?;
-                    self.members.push((member.id, raw));
-                    at = end;
-                }
-                _ => at = self.scanner.skip_value(value),
-            }
+            let raw;
+            (raw, behind) = self.value((pair.value, pair.first), &member.below, depth)?;
+            self.members.push((member.id, raw));
         };
         let members = self.memory.alloc_slice_copy(self.members.get(base..).unwrap_or_default());
         self.members.truncate(base);
         Ok((Raw::Object(members), end))
     }
 
+    /// The position behind the value itself.
     #[inline]
-    fn wanted_member<'w>(&self, from: usize, to: usize, wanted: &'w Wanted) -> Option<(usize, &'w Member)> {
-        let name = self.text.as_bytes().get(from..to)?;
-        let plain = wanted.find(name);
-        if plain.is_none() && self.scanner.may_hold_escape(from) && name.contains(&b'\\') {
-            return wanted.find(self.string(from, to).as_bytes());
-        }
-        plain
+    fn end_of(&self, behind: Behind) -> usize {
+        if behind.open == 0 { behind.at } else { self.scanner.skip_closes(behind.at, behind.open) }
     }
 
-    fn list(&mut self, mut at: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, usize), TooMuch> {
-        let base = self.items.len();
-        loop {
-            at = self.scanner.skip_space(at);
-            match self.scanner.byte(at) {
-                b',' => at = at.saturating_add(1),
-                b']' | b'}' | 0 => break,
-                _ => {
-                    if self.items.len().saturating_sub(base) >= limits::LIST_ELEMENTS {
-                        return Err(TooMuch::Elements);
-                    }
-                    let (raw, end) = self.value(at, wanted, depth)?;
-                    self.items.push(raw);
-                    at = end;
-                }
+    /// The wanted member that this is, unless its object has shown it before: of members with one name the first counts, and
+    /// intake refuses such messages.
+    #[inline]
+    fn new_member<'w>(
+        &self,
+        pair: &Pair<'m>,
+        quote: usize,
+        wanted: &'w Wanted,
+        seen: &mut u64,
+        base: usize,
+    ) -> Option<&'w Member> {
+        let member = match wanted.find(pair.name) {
+            None if pair.escapes => {
+                let end = quote + 1 + pair.name.len();
+                wanted.find(self.without_escapes(quote + 1, end).as_bytes())?
             }
+            plain => plain?,
+        };
+        let is_new = if member.bit == 0 {
+            self.members.iter().skip(base).all(|(name, _)| *name != member.id)
+        } else {
+            *seen & member.bit == 0
+        };
+        *seen |= member.bit;
+        is_new.then_some(member)
+    }
+
+    /// The list whose first element may begin at `from`.
+    #[inline(never)]
+    fn list(&mut self, from: usize, wanted: &Wanted, depth: u32) -> Result<(Raw<'m>, Behind), TooMuch> {
+        let scanner = self.scanner;
+        let base = self.items.len();
+        let mut next = scanner.behind_comma(from);
+        while !matches!(next.1, b']' | b'}' | 0) {
+            if self.items.len() - base >= limits::LIST_ELEMENTS {
+                return Err(TooMuch::Elements);
+            }
+            if next.1 == b'"' {
+                let (text, at) = self.text(next.0 + 1);
+                self.items.push(Raw::Text(text));
+                next = scanner.behind_comma(at);
+                continue;
+            }
+            let (raw, behind) = self.value(next, wanted, depth)?;
+            self.items.push(raw);
+            next = scanner.behind_comma(self.end_of(behind));
         }
         let items = self.memory.alloc_slice_copy(self.items.get(base..).unwrap_or_default());
         self.items.truncate(base);
-        Ok((Raw::List(items), at.saturating_add(1)))
+        Ok((Raw::List(items), Behind { at: next.0 + 1, open: 0 }))
     }
 
-    /// The text between two quotes.
+    /// The text whose first character is at `from`, and the position behind its closing quote.
     #[inline]
-    fn string(&self, from: usize, to: usize) -> &'m str {
-        let text = self.text.get(from..to).unwrap_or_default();
-        if !self.scanner.may_hold_escape(from) || !text.as_bytes().contains(&b'\\') {
-            return text;
+    fn text(&self, from: usize) -> (&'m str, usize) {
+        let Quoted { end, escapes } = self.scanner.quoted(from);
+        if escapes {
+            return (self.without_escapes(from, end), end + 1);
         }
-        let quoted = self.text.get(from.saturating_sub(1)..to.saturating_add(1)).unwrap_or_default();
+        (self.text.get(from..end).unwrap_or_default(), end + 1)
+    }
+
+    #[cold]
+    fn without_escapes(&self, from: usize, to: usize) -> &'m str {
+        let quoted = self.text.get(from - 1..to + 1).unwrap_or_default();
         let plain: String = serde_json::from_str(quoted).unwrap_or_default();
         self.memory.alloc_str(&plain)
+    }
+
+    /// The number or word that begins at `at`.
+    #[inline(never)]
+    fn scalar(&self, at: usize) -> (Raw<'m>, usize) {
+        if let Some((whole, end)) = self.scanner.short_whole(at) {
+            return (Raw::Int(whole), end);
+        }
+        let end = self.scanner.scalar_end(at);
+        let text = self.text.get(at..end).unwrap_or_default();
+        let raw = match text.as_bytes().first() {
+            Some(b'n') => Raw::Null,
+            Some(b't') => Raw::Bool(true),
+            Some(b'f') => Raw::Bool(false),
+            _ => number(text),
+        };
+        // At least one byte, whatever it is.
+        (raw, end.max(at + 1))
     }
 }
 
@@ -344,6 +380,7 @@ fn number(text: &str) -> Raw<'static> {
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::envelope::{body_and_members, members};
     use proptest::prelude::*;
     use serde_json::Value as Json;
 
@@ -384,7 +421,7 @@ mod tests {
             Json::Array(items) => items.iter().map(|item| part(item, wanted)).collect(),
             Json::Object(members) => members
                 .iter()
-                .filter_map(|(n, v)| Some((n.clone(), part(v, &wanted.find(n.as_bytes())?.1.below))))
+                .filter_map(|(n, v)| Some((n.clone(), part(v, &wanted.find(n.as_bytes())?.below))))
                 .collect(),
             other => other.clone(),
         }
@@ -424,10 +461,25 @@ mod tests {
         }
 
         #[test]
+        fn a_body_within_its_envelope_is_read_alike(
+            value in any_json(), before in any_json(), behind in any_json(), topic_first in any::<bool>(),
+        ) {
+            let (wanted, names) = wanted(&[&["a"], &["b", "a"], &["b", "c"], &["é"]]);
+            let topic = if topic_first { ["\"topic\":\"a.b\",", ""] } else { ["", ",\"topic\":\"a.b\""] };
+            let text = format!("{{\"a\":{before},{}\"msg\": {value}, \"b\":{behind}{}}}", topic[0], topic[1]);
+            let (body, [found]) = body_and_members(&text, "msg", ["topic"]);
+            prop_assert_eq!(found, Some("\"a.b\""));
+            let memory = Bump::new();
+            let raw = read(body.unwrap(), &wanted, &memory).unwrap();
+            prop_assert_eq!(json(&raw, &names), part(&value, &wanted), "{}", text);
+            let value = value.to_string();
+            prop_assert_eq!(members(&text, ["topic", "msg"]), [found, Some(value.as_str())]);
+        }
+
+        #[test]
         fn what_is_no_json_ends_too(bytes in "[\\[\\]{}\":,a0 \\\\]{0,200}") {
             let (wanted, _) = wanted(&[&["a"], &["", "a"], &["a0"]]);
             let _ = read(Body::checked_before(&bytes), &wanted, &Bump::new());
-            let _ = members(&bytes, ["a", ""]);
         }
     }
 
@@ -442,13 +494,47 @@ mod tests {
     }
 
     #[test]
-    fn members_of_an_envelope() {
-        let text = r#" {"i": 1, "msg": {"topic": "no"}, "topic": "a.b", "x": [{"msg": 2}], "msg": 3}"#;
-        assert_eq!(
-            members(text, ["topic", "msg", "none"]),
-            [Some("\"a.b\""), Some(r#"{"topic": "no"}"#), None]
-        );
-        assert_eq!(members("", ["a"]), [None]);
-        assert_eq!(members("[1]", ["a"]), [None]);
+    fn of_two_members_of_one_name_the_first_counts() {
+        let text = r#"{"msg": {"a": 1, "a": 2, "b": 0}, "topic": "x", "msg": 3, "topic": "y"}"#;
+        let (wanted, names) = wanted(&[&["a"], &["b"]]);
+        let (body, topic) = body_and_members(text, "msg", ["topic"]);
+        assert_eq!(topic, [Some("\"x\"")]);
+        let memory = Bump::new();
+        let raw = read(body.unwrap(), &wanted, &memory).unwrap();
+        assert_eq!(json(&raw, &names), serde_json::json!({"a": 1, "b": 0}));
+        assert!(body_and_members("{\"topic\": 1}", "msg", []).0.is_none());
+    }
+
+    #[test]
+    fn names_are_told_apart_whatever_their_length() {
+        let all = [
+            "",
+            "a",
+            "a\0",
+            "ab",
+            "abc",
+            "abcd",
+            "abcdefgh",
+            "abcdefgh12345678",
+            "abcdefghX12345678",
+            "abcdefghY12345678",
+        ];
+        let mut names: Vec<Box<str>> = all.iter().map(|name| Box::from(*name)).collect();
+        // More than 64, of which each may stand twice.
+        names.extend((0..80).map(|n| Box::from(format!("n{n}"))));
+        let members: Vec<String> = names
+            .iter()
+            .flat_map(|name| [name, name])
+            .enumerate()
+            .map(|(n, name)| format!("{}:{n}", Json::from(&**name)))
+            .collect();
+        let text = format!("{{{}}}", members.join(", "));
+        let mut wanted = Wanted::default();
+        (0..90).for_each(|id| wanted.add(&[id], &names));
+        let memory = Bump::new();
+        let raw = read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory).unwrap();
+        for (id, place) in (0u32..90).zip((0..).step_by(2)) {
+            assert_eq!(raw.member(id), Some(&Raw::Int(place)), "{:?}", names[id as usize]);
+        }
     }
 }
