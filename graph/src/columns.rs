@@ -47,8 +47,7 @@ impl<'m> Columns<'m> {
             Some(of_body) => of_body,
             None => self.look_at_body(plan, scene),
         };
-        let [first, count] = event.ranks;
-        found.extend(of_body.iter().filter(|[rank, _]| (rank >> 1).wrapping_sub(first) < count));
+        keep_event(event.ranks, &of_body, found);
         self.of_body = Some(of_body);
         self.look(plan, &dialect.event_sources, scene, found);
         self.known(&dialect.columns)
@@ -82,10 +81,6 @@ impl<'m> Columns<'m> {
     fn look_at_body(&mut self, plan: &Plan, scene: &mut Scene<'m>) -> Vec<Candidate> {
         let mut found = Vec::with_capacity(128);
         self.look(plan, &plan.body_sources, scene, &mut found);
-        // Other topics' events read the same.
-        let of_plan =
-            |rank: u32| plan.events.iter().any(|e| (rank >> 1).wrapping_sub(e.ranks[0]) < e.ranks[1]);
-        found.retain(|[rank, _]| of_plan(*rank));
         found
     }
 
@@ -103,6 +98,19 @@ impl<'m> Columns<'m> {
         let unknown = |at: &u32| matches!(self.seen.get(*at as usize), Some(None));
         if sources.iter().any(unknown) { Known::NotAll } else { Known::All }
     }
+}
+
+/// Adds the candidates that are an event's rules. Which ones are is as good as random, so it is no branch.
+fn keep_event([first, count]: [u32; 2], of_body: &[Candidate], found: &mut Vec<Candidate>) {
+    let mut end = found.len();
+    found.resize(end.saturating_add(of_body.len()), [0; 2]);
+    for candidate in of_body {
+        if let Some(to) = found.get_mut(end) {
+            *to = *candidate;
+        }
+        end = end.saturating_add(usize::from((candidate[0] >> 1).wrapping_sub(first) < count));
+    }
+    found.truncate(end);
 }
 
 /// Reads a source and collects the rules that wait for what it holds; none: it cannot be known.
