@@ -196,13 +196,10 @@ impl<'m> Scene<'m> {
         })
     }
 
-    /// Literals that stand among the words. Only a forged artifact nests them deeper than its own length.
+    /// Literals that stand among the words. Loading has seen to it that they end.
     fn constants(&self, words: Words) -> impl Iterator<Item = Option<Datum<'m>>> {
         let (nodes, _) = self.tables.list(words).as_chunks::<4>();
-        nodes.iter().map(move |node| match Kind::decode(*node)? {
-            Kind::List(inner) | Kind::Record(_, inner) if inner.start >= words.start => None,
-            kind => self.constant(kind),
-        })
+        nodes.iter().map(move |node| self.constant(Kind::decode(*node)?))
     }
 
     #[inline]

@@ -26,6 +26,7 @@ mod judge;
 mod judgement;
 pub mod limits;
 mod matcher;
+mod nesting;
 mod node;
 mod nvr;
 mod open;

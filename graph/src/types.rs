@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nesting;
+
 /// Place of an enum in [`crate::Graph::enums`].
 pub type EnumId = u32;
 /// Place of a record in [`crate::Graph::records`].
@@ -36,5 +38,5 @@ pub enum Type {
     /// A record.
     Record(RecordId),
     /// Values of one type, in order.
-    List(Box<Type>),
+    List(#[serde(deserialize_with = "nesting::deeper")] Box<Type>),
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evr::Evr;
 use crate::graph::{EnumDef, FactDef, Presence, RecordDef};
+use crate::nesting;
 use crate::nvr::Nvr;
 use crate::time;
 use crate::types::{RecordId, Type};
@@ -35,9 +36,9 @@ pub enum Value {
     /// Milliseconds.
     Duration(i64),
     /// Values in order.
-    List(Arc<[Value]>),
+    List(#[serde(deserialize_with = "nesting::deeper")] Arc<[Value]>),
     /// Fields in order; none: absent or null.
-    Record(RecordId, Arc<[Option<Value>]>),
+    Record(RecordId, #[serde(deserialize_with = "nesting::deeper")] Arc<[Option<Value>]>),
 }
 
 /// Equal values hash alike, so 0.0 as -0.0.

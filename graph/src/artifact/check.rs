@@ -17,6 +17,7 @@ use crate::types::Type;
 /// Checks what the matcher reads.
 pub(crate) fn check(tables: &Tables<'_>, declared: &Declarations) -> Result<(), LoadError> {
     let mut depths: Vec<u16> = Vec::with_capacity(tables.nodes.len());
+    let mut literals = tables.words.len();
     for id in 0..super::place(tables.nodes.len()) {
         let node = tables.node(id).ok_or(LoadError::Invalid("expression"))?;
         let mut depth = 1u16;
@@ -38,7 +39,7 @@ pub(crate) fn check(tables: &Tables<'_>, declared: &Declarations) -> Result<(), 
                 expected == Some(fields.len as usize)
             }
             _ => true,
-        };
+        } && literals_end(tables, node.kind, limits::EXPR_DEPTH, &mut literals);
         if !known || usize::from(depth) > limits::EXPR_DEPTH {
             return Err(LoadError::Invalid("expression"));
         }
@@ -72,6 +73,20 @@ pub(crate) fn check(tables: &Tables<'_>, declared: &Declarations) -> Result<(), 
     } else {
         Err(LoadError::Invalid("event"))
     }
+}
+
+/// Whether the literals that stand among the words are nested as far as literals are, and all together are no more than the words: each is
+/// written for one expression, and only a forged artifact refers to one from many places.
+fn literals_end(tables: &Tables<'_>, kind: Kind, depth: usize, left: &mut usize) -> bool {
+    let (Kind::In(_, words) | Kind::List(words) | Kind::Record(_, words)) = kind else { return true };
+    let (literals, _) = tables.list(words).as_chunks::<4>();
+    let Some(rest) = left.checked_sub(literals.len()) else { return false };
+    *left = rest;
+    depth > 0
+        && literals
+            .iter()
+            .filter_map(|literal| Kind::decode(*literal))
+            .all(|kind| literals_end(tables, kind, depth.saturating_sub(1), left))
 }
 
 /// What a matcher's declarations and a graph have in common.
