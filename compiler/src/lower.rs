@@ -4,10 +4,10 @@
 //! expressions become one, however many rules write them; parts of `and` and `or` that need facts come last. The same
 //! program always gives the same graph.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use taskbot_graph::{
     Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef,
     Graph, HappeningDef, Once, Path, PathId, Place, Quiet, Rule, RuleSource, Scope, SourceFile, Sources,
@@ -26,7 +26,7 @@ const EXPRS_A_RULE: usize = 4;
 
 /// Lowers a program. Gives for each rule of the graph the parts of its condition, for the lints.
 pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Parts>) {
-    let mut lowering = Lowering { declared_facts: &program.facts, ..Lowering::default() };
+    let mut lowering = Lowering { declared_facts: &program.facts, asks: true, ..Lowering::default() };
     let graph = &mut lowering.graph;
     graph.enums.clone_from(&program.enums);
     graph.records.clone_from(&program.records);
@@ -108,6 +108,10 @@ struct Lowering<'p> {
     exprs: HashTable<ExprId>,
     hashes: DefaultHashBuilder,
     paths: HashMap<Path, PathId>,
+    /// Expressions that are a value of an event, by its place among the values.
+    event_values: Vec<Option<ExprId>>,
+    /// Whether what is lowered may need facts somewhere, so that its parts must be looked through for them.
+    asks: bool,
     rule_sources: Vec<RuleSource>,
     parts: Vec<Parts>,
 }
@@ -159,8 +163,10 @@ impl Lowering<'_> {
         let (condition, conjuncts, parts) = match &rule.condition {
             None => (None, Vec::new(), Parts::new()),
             Some(condition) => {
-                let (judged, conjuncts) = self.condition(condition);
-                (Some(judged.id), conjuncts, judged.parts)
+                self.asks = asks(condition);
+                let (id, conjuncts, parts) = self.condition(condition);
+                self.asks = true;
+                (Some(id), conjuncts, parts)
             }
         };
         let axes =
@@ -194,50 +200,82 @@ impl Lowering<'_> {
         });
     }
 
-    /// A rule's condition, and those of its parts that must all hold.
-    fn condition(&mut self, condition: &TypedExpr) -> (Judged, Vec<Conjunct>) {
-        let conjunct = |of: &Judged| Conjunct { expr: of.id, place: of.place, reads: of.reads.clone() };
+    /// A rule's condition, those of its parts that must all hold, and every part that is a condition itself, outermost first.
+    fn condition(&mut self, condition: &TypedExpr) -> (ExprId, Vec<Conjunct>, Parts) {
+        let mut told = Told::default();
         let TypedKind::And(parts) = &condition.kind else {
-            let judged = self.part(condition);
-            let conjuncts = vec![conjunct(&judged)];
-            return (judged, conjuncts);
+            let expr = self.part(condition, &mut told);
+            let conjunct = Conjunct { expr, place: condition.place, reads: told.reads };
+            return (expr, vec![conjunct], told.parts);
         };
-        let (ids, operands) = self.parts(parts);
-        let conjuncts = operands.iter().map(conjunct).collect();
-        (Judged::joined(condition.place, self.shared(Expr::And(ids)), operands), conjuncts)
+        told.parts.reserve_exact(parts.len().saturating_add(1));
+        told.parts.push((condition.place, 0));
+        let mut conjuncts = Vec::with_capacity(parts.len());
+        let ids = self.parts(parts, &mut told, |told, expr, place| {
+            conjuncts.push(Conjunct { expr, place, reads: std::mem::take(&mut told.reads) });
+        });
+        let id = self.shared(Expr::And(ids));
+        told.is_part(0, id);
+        (id, conjuncts, told.parts)
     }
 
     /// A part of a condition. Not below quantifiers: there a part is true of some elements only.
-    fn part(&mut self, part: &TypedExpr) -> Judged {
-        let (joined, operands) = match &part.kind {
+    fn part(&mut self, part: &TypedExpr, told: &mut Told) -> ExprId {
+        let at = told.parts.len();
+        told.parts.push((part.place, 0));
+        let id = match &part.kind {
             TypedKind::And(parts) => {
-                let (ids, operands) = self.parts(parts);
-                (Expr::And(ids), operands)
+                let ids = self.parts(parts, told, |_, _, _| {});
+                self.shared(Expr::And(ids))
             }
             TypedKind::Or(parts) => {
-                let (ids, operands) = self.parts(parts);
-                (Expr::Or(ids), operands)
+                let ids = self.parts(parts, told, |_, _, _| {});
+                self.shared(Expr::Or(ids))
             }
             TypedKind::Not(of) => {
-                let operand = self.part(of);
-                (Expr::Not(operand.id), vec![operand])
+                let operand = self.part(of, told);
+                self.shared(Expr::Not(operand))
             }
             _ => {
-                let (id, mut reads) = (self.expr(part), Vec::new());
-                self.reads(part, &mut reads);
-                return Judged { id, place: part.place, parts: vec![(part.place, id)], reads };
+                let id = self.expr(part);
+                self.reads(part, &mut told.reads);
+                id
             }
         };
-        Judged::joined(part.place, self.shared(joined), operands)
+        told.is_part(at, id);
+        id
     }
 
-    /// Parts of an `and` or `or` as written, and their places with those that need facts last.
-    fn parts(&mut self, parts: &[TypedExpr]) -> (Vec<ExprId>, Vec<Judged>) {
-        let mut judged: Vec<(usize, Judged)> =
-            facts_last(parts).map(|(at, part)| (at, self.part(part))).collect();
-        let ids = judged.iter().map(|(_, part)| part.id).collect();
-        judged.sort_by_key(|(at, _)| *at);
-        (ids, judged.into_iter().map(|(_, part)| part).collect())
+    /// Parts of an `and` or `or` in the order in which they are judged. They are told in the order in which they are written, and
+    /// `each` is called behind every one of them.
+    fn parts(
+        &mut self,
+        parts: &[TypedExpr],
+        told: &mut Told,
+        mut each: impl FnMut(&mut Told, ExprId, Place),
+    ) -> Vec<ExprId> {
+        if !self.asks {
+            let mut ids = Vec::with_capacity(parts.len());
+            for part in parts {
+                let id = self.part(part, told);
+                each(told, id, part.place);
+                ids.push(id);
+            }
+            return ids;
+        }
+        let judged = facts_last(parts).map(|(at, part)| {
+            let mut told = Told::default();
+            (at, part.place, self.part(part, &mut told), told)
+        });
+        let mut judged: Vec<(usize, Place, ExprId, Told)> = judged.collect();
+        let ids = judged.iter().map(|(_, _, id, _)| *id).collect();
+        judged.sort_by_key(|(at, ..)| *at);
+        for (_, place, id, of_part) in judged {
+            told.parts.extend(of_part.parts);
+            told.reads.extend(of_part.reads);
+            each(told, id, place);
+        }
+        ids
     }
 
     fn clauses(&mut self, clauses: &TypedClauses) -> Clauses {
@@ -283,7 +321,7 @@ impl Lowering<'_> {
             TypedKind::Const(value) => Expr::Const(value.clone()),
             TypedKind::List(values) => Expr::Const(Value::List(values.clone().into())),
             TypedKind::Path(path) => Expr::Path(self.path(path)),
-            TypedKind::EventValue(at) => Expr::EventValue(u32::try_from(*at).unwrap_or(u32::MAX)),
+            TypedKind::EventValue(at) => return self.event_value(*at),
             TypedKind::Bound(depth) => Expr::Bound(*depth),
             TypedKind::Field(of, at) => Expr::Field(self.expr(of), *at),
             TypedKind::Part(of, part) => Expr::Part(self.expr(of), *part),
@@ -299,12 +337,12 @@ impl Lowering<'_> {
             TypedKind::Compare(op, left, right) => Expr::Compare(*op, self.expr(left), self.expr(right)),
             TypedKind::In(of, values) => Expr::In(self.expr(of), values.clone()),
             TypedKind::InList(of, list) => Expr::InList(self.expr(of), self.expr(list)),
-            TypedKind::Like(of, pattern) => Expr::Like(self.expr(of), pattern.clone()),
-            TypedKind::Matches(of, pattern) => Expr::Matches(self.expr(of), pattern.clone()),
+            TypedKind::Like(of, pattern) => Expr::Like(self.expr(of), pattern.to_string()),
+            TypedKind::Matches(of, pattern) => Expr::Matches(self.expr(of), pattern.to_string()),
             TypedKind::Test(test, of) => Expr::Test(*test, self.expr(of)),
             TypedKind::Not(of) => Expr::Not(self.expr(of)),
-            TypedKind::And(parts) => Expr::And(facts_last(parts).map(|(_, part)| self.expr(part)).collect()),
-            TypedKind::Or(parts) => Expr::Or(facts_last(parts).map(|(_, part)| self.expr(part)).collect()),
+            TypedKind::And(parts) => Expr::And(self.operands(parts)),
+            TypedKind::Or(parts) => Expr::Or(self.operands(parts)),
             TypedKind::Quantified(quantifier, list, condition) => {
                 Expr::Quantified(*quantifier, self.expr(list), self.expr(condition))
             }
@@ -313,6 +351,15 @@ impl Lowering<'_> {
             }
         };
         self.shared(lowered)
+    }
+
+    /// The operands of an `and` or `or` in the order in which they are judged.
+    fn operands(&mut self, parts: &[TypedExpr]) -> Vec<ExprId> {
+        if self.asks {
+            facts_last(parts).map(|(_, part)| self.expr(part)).collect()
+        } else {
+            parts.iter().map(|part| self.expr(part)).collect()
+        }
     }
 
     /// The place of an expression; an equal one has the same.
@@ -329,6 +376,21 @@ impl Lowering<'_> {
         id
     }
 
+    /// A value of the event: the most frequent expression by far.
+    fn event_value(&mut self, at: usize) -> ExprId {
+        if let Some(Some(known)) = self.event_values.get(at) {
+            return *known;
+        }
+        let id = self.shared(Expr::EventValue(u32::try_from(at).unwrap_or(u32::MAX)));
+        if self.event_values.len() <= at {
+            self.event_values.resize(at.saturating_add(1), None);
+        }
+        if let Some(known) = self.event_values.get_mut(at) {
+            *known = Some(id);
+        }
+        id
+    }
+
     fn fact(&mut self, declared: usize) -> u32 {
         if let Some(known) = self.facts.get(&declared) {
             return *known;
@@ -342,28 +404,28 @@ impl Lowering<'_> {
 
 /// Parts in the order in which they are judged, with their places among those written: what needs facts comes last.
 fn facts_last(parts: &[TypedExpr]) -> impl Iterator<Item = (usize, &TypedExpr)> {
-    let asks = |part: &TypedExpr| part.any(&mut |kind| matches!(kind, TypedKind::Fact(..)));
     let (last, first): (Vec<_>, Vec<_>) = parts.iter().enumerate().partition(|(_, part)| asks(part));
     first.into_iter().chain(last)
 }
 
-/// A part of a rule's condition, lowered.
-struct Judged {
-    id: ExprId,
-    place: Place,
-    /// Itself and the parts below it.
+/// Whether anything of it needs a fact.
+fn asks(expr: &TypedExpr) -> bool {
+    expr.any(&mut |kind| matches!(kind, TypedKind::Fact(..)))
+}
+
+/// What is told of a condition while it is lowered.
+#[derive(Default)]
+struct Told {
     parts: Parts,
     /// Values that it reads.
     reads: Vec<(ExprId, Place)>,
 }
 
-impl Judged {
-    fn joined(place: Place, id: ExprId, operands: Vec<Self>) -> Self {
-        let mut joined = Self { id, place, parts: vec![(place, id)], reads: Vec::new() };
-        for operand in operands {
-            joined.parts.extend(operand.parts);
-            joined.reads.extend(operand.reads);
+impl Told {
+    /// The part at this place is this expression: known once what is below it is lowered.
+    fn is_part(&mut self, at: usize, id: ExprId) {
+        if let Some((_, part)) = self.parts.get_mut(at) {
+            *part = id;
         }
-        joined
     }
 }

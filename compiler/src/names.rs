@@ -69,7 +69,7 @@ pub(crate) fn collect<'t>(
                 ItemKind::Event(node) => at.declare(&mut names.events, node, &node.name, diagnostics),
                 ItemKind::Fact(node) => {
                     let name = Name {
-                        text: format!("{}.{}", node.on.text, node.name.text),
+                        text: format!("{}.{}", node.on.text, node.name.text).into(),
                         span: node.on.span.to(node.name.span),
                     };
                     at.declare(&mut names.facts, node, &name, diagnostics);
@@ -95,7 +95,7 @@ impl<'t> Declared<'t> {
         diagnostics: &mut Vec<Diagnostic>,
     ) {
         let placed = Placed { file: self.file, origin: self.origin, item: self.item, node };
-        if let Some(known) = table.get(&name.text)
+        if let Some(known) = table.get(name.text.as_str())
             && known.origin == self.origin
         {
             let message = format!("`{}` is declared twice", name.text);
@@ -105,6 +105,6 @@ impl<'t> Declared<'t> {
                     .help("remove one, or give it another name");
             return diagnostics.push(diagnostic);
         }
-        table.insert(name.text.clone(), placed);
+        table.insert(name.text.to_string(), placed);
     }
 }

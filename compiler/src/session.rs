@@ -157,7 +157,7 @@ fn files(sources: &[SourceText]) -> Vec<SourceFile> {
     let mut own: Vec<&SourceText> = sources.iter().collect();
     own.sort_by(|a, b| a.path.cmp(&b.path));
     own.dedup_by(|a, b| a.path == b.path);
-    let own = own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.clone() });
+    let own = own.into_iter().map(|s| SourceFile { path: s.path.clone(), text: s.text.to_string() });
     standard().iter().map(|(file, _)| file.clone()).chain(own).collect()
 }
 

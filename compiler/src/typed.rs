@@ -3,6 +3,7 @@
 //! Comes in: built by `check`. Goes out: to `lower`, which makes the decision graph of it, and to the naive evaluator of the
 //! tests, which judges it directly. Every name is resolved, every type known, every default and bare enum value in its place.
 
+use smol_str::SmolStr;
 use taskbot_graph::{
     AtMost, CompareOp, EnumDef, FactDef, GroupLimit, Part, Path, Place, Presence, Priority, Quantifier,
     RecordDef, Scope, TaskDef, Test, Type, Value,
@@ -258,7 +259,7 @@ pub struct TypedExpr {
 #[expect(missing_docs, reason = "the same kinds as those of the graph, as a tree")]
 pub enum TypedKind {
     Const(Value),
-    Path(Path),
+    Path(Box<Path>),
     EventValue(usize),
     Bound(u32),
     Field(Box<TypedExpr>, u32),
@@ -270,8 +271,8 @@ pub enum TypedKind {
     Compare(CompareOp, Box<TypedExpr>, Box<TypedExpr>),
     In(Box<TypedExpr>, Vec<Value>),
     InList(Box<TypedExpr>, Box<TypedExpr>),
-    Like(Box<TypedExpr>, String),
-    Matches(Box<TypedExpr>, String),
+    Like(Box<TypedExpr>, SmolStr),
+    Matches(Box<TypedExpr>, SmolStr),
     Test(Test, Box<TypedExpr>),
     Not(Box<TypedExpr>),
     And(Vec<TypedExpr>),

@@ -24,6 +24,12 @@ impl<T: Shift> Shift for Vec<T> {
     }
 }
 
+impl Shift for Names {
+    fn shift(&mut self, by: u32) {
+        self.iter_mut().for_each(|each| each.shift(by));
+    }
+}
+
 impl<T: Shift> Shift for Option<T> {
     fn shift(&mut self, by: u32) {
         self.iter_mut().for_each(|each| each.shift(by));

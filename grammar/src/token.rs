@@ -78,16 +78,31 @@ pub const CONTEXTUAL_KEYWORDS: [&str; 3] = ["let", "test", "use"];
 /// Fewer bytes than a token has in most files, blanks included.
 const BYTES_A_TOKEN: usize = 3;
 
+/// Fewer bytes than a word has in most files, with the blanks before it.
+const BYTES_A_WORD: usize = 6;
+
 /// Cuts text into tokens; neighbouring unreadable bytes are one error token.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut out: Vec<Token> = Vec::with_capacity(text.len() / BYTES_A_TOKEN);
+    lexed(text, BYTES_A_TOKEN, |_| true)
+}
+
+/// The tokens that are not only there for people.
+pub fn words(text: &str) -> Vec<Token> {
+    lexed(text, BYTES_A_WORD, |kind| !kind.is_trivia())
+}
+
+fn lexed(text: &str, bytes_each: usize, wanted: impl Fn(TokenKind) -> bool) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(text.len().checked_div(bytes_each).unwrap_or_default());
     let mut lexer = TokenKind::lexer(text);
     while let Some(result) = lexer.next() {
         let range = lexer.span();
         let span = Span::new(range.start, range.end);
         match (result, out.last_mut()) {
+            (Ok(kind), _) if !wanted(kind) => {}
             (Ok(kind), _) => out.push(Token { kind, span }),
-            (Err(()), Some(last)) if last.kind == TokenKind::Error => last.span.end = span.end,
+            (Err(()), Some(last)) if last.kind == TokenKind::Error && last.span.end == span.start => {
+                last.span.end = span.end;
+            }
             (Err(()), _) => out.push(Token { kind: TokenKind::Error, span }),
         }
     }
@@ -103,23 +118,19 @@ pub struct RawItem {
     pub words: Range<usize>,
 }
 
-/// The tokens that are not only there for people.
-pub fn words(tokens: &[Token]) -> Vec<Token> {
-    let mut words = Vec::with_capacity(tokens.len() / 2);
-    words.extend(tokens.iter().filter(|t| !t.kind.is_trivia()));
-    words
-}
-
 /// Splits words into items at item keywords outside of brackets. Unreadable text, wrong brackets and text that
 /// belongs to no item become errors; an item with such an error is left out.
 pub fn items(text: &str, words: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
     let mut errors = Vec::new();
-    let mut out = Vec::new();
-    for range in group(text, words) {
+    let groups = group(text, words);
+    let mut out = Vec::with_capacity(groups.len());
+    let mut open = Vec::new();
+    for range in groups {
         let group = words.get(range.clone()).unwrap_or_default();
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let before = errors.len();
-        check_tokens(text, group, &mut errors);
+        open.clear();
+        check_tokens(text, group, &mut open, &mut errors);
         let word = first.span.of(text);
         if errors.len() > before {
             continue;
@@ -135,7 +146,7 @@ pub fn items(text: &str, words: &[Token]) -> (Vec<RawItem>, Vec<SyntaxError>) {
 
 /// The names that declarations give to something, also those of declarations that cannot be read further on.
 pub fn declared(text: &str) -> Vec<String> {
-    let words = words(&tokens(text));
+    let words = words(text);
     let name = |group: Range<usize>| {
         let (first, rest) = words.get(group)?.split_first()?;
         let declares = ["enum", "event", "let", "record", "task"].contains(&first.span.of(text));
@@ -154,11 +165,14 @@ fn group(text: &str, words: &[Token]) -> Vec<Range<usize>> {
     let mut starts = Vec::new();
     let mut depth = 0usize;
     for (i, token) in words.iter().enumerate() {
-        let word = token.span.of(text);
         match token.kind {
             TokenKind::Open => depth += 1,
             TokenKind::Close => depth = depth.saturating_sub(1),
-            TokenKind::Word if ITEM_KEYWORDS.contains(&word) || begins_by_context(text, words, i) => {
+            TokenKind::Word => {
+                let word = token.span.of(text);
+                if !may_begin(word) || !ITEM_KEYWORDS.contains(&word) && !begins_by_context(text, words, i) {
+                    continue;
+                }
                 let near = |n: Option<usize>| n.and_then(|n| words.get(n)).map_or("", |t| t.span.of(text));
                 let previous = near(i.checked_sub(1));
                 let next = near(i.checked_add(1));
@@ -186,6 +200,11 @@ fn group(text: &str, words: &[Token]) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
+/// Whether a word begins an item somewhere: asked of every word of a file, and faster than a look into tables.
+fn may_begin(word: &str) -> bool {
+    matches!(word, "enum" | "event" | "fact" | "let" | "on" | "record" | "rule" | "task" | "test" | "use")
+}
+
 /// Whether a word is `let`, `test` or `use` before what must follow it, or at the start of a line.
 fn begins_by_context(text: &str, words: &[Token], at: usize) -> bool {
     let token = |n: usize| at.checked_add(n).and_then(|at| words.get(at));
@@ -199,10 +218,17 @@ fn begins_by_context(text: &str, words: &[Token], at: usize) -> bool {
     follows || text.get(..word.span.start as usize).is_none_or(|t| t.is_empty() || t.ends_with('\n'))
 }
 
-/// Unreadable tokens and brackets that do not pair.
-fn check_tokens(text: &str, group: &[Token], errors: &mut Vec<SyntaxError>) {
-    let mut open: Vec<(Token, &str)> = Vec::new();
+/// Unreadable tokens and brackets that do not pair; `open` is empty before, and holds those that are still open.
+fn check_tokens<'t>(
+    text: &'t str,
+    group: &[Token],
+    open: &mut Vec<(Token, &'t str)>,
+    errors: &mut Vec<SyntaxError>,
+) {
     for token in group {
+        if !matches!(token.kind, TokenKind::Error | TokenKind::Open | TokenKind::Close) {
+            continue;
+        }
         let word = token.span.of(text);
         match token.kind {
             TokenKind::Error => {
@@ -237,6 +263,15 @@ fn check_tokens(text: &str, group: &[Token], errors: &mut Vec<SyntaxError>) {
     }
 }
 
+/// The `##` lines directly before an item, without their marks: at the end of what stands between it and the word before.
+pub fn doc_between(text: &str, from: u32, to: u32) -> String {
+    let between = Span { start: from, end: to }.of(text);
+    if !between.contains('#') {
+        return String::new();
+    }
+    doc_before(between, &tokens(between), to.saturating_sub(from))
+}
+
 /// The `##` lines directly before a place, without their marks.
 pub fn doc_before(text: &str, tokens: &[Token], start: u32) -> String {
     let end = tokens.partition_point(|t| t.span.start < start);
@@ -258,7 +293,21 @@ mod tests {
     use super::*;
 
     fn item_texts(text: &str) -> Vec<&str> {
-        items(text, &words(&tokens(text))).0.iter().map(|i| i.span.of(text)).collect()
+        items(text, &words(text)).0.iter().map(|i| i.span.of(text)).collect()
+    }
+
+    #[test]
+    fn every_word_that_begins_an_item_may_begin_one() {
+        for word in ITEM_KEYWORDS.into_iter().chain(CONTEXTUAL_KEYWORDS) {
+            assert!(may_begin(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn words_are_tokens() {
+        let text = "## doc\non a.b # c\n\twhere x == \"é\" $ $$ \"open run t";
+        let all = tokens(text).into_iter().filter(|token| !token.kind.is_trivia());
+        assert_eq!(words(text), all.collect::<Vec<_>>());
     }
 
     #[test]
@@ -277,7 +326,7 @@ mod tests {
     #[test]
     fn an_open_bracket_costs_one_item() {
         let text = "event a {\n  x: int\n\non b run c\n";
-        let (items, errors) = items(text, &words(&tokens(text)));
+        let (items, errors) = items(text, &words(text));
         assert_eq!(items.len(), 1);
         assert_eq!(errors.len(), 1);
     }
@@ -285,7 +334,7 @@ mod tests {
     #[test]
     fn nesting_is_bounded_in_linear_time() {
         let text = format!("on a where {}1 run b", "(".repeat(100_000));
-        let (items, errors) = items(&text, &words(&tokens(&text)));
+        let (items, errors) = items(&text, &words(&text));
         assert!(items.is_empty());
         assert_eq!(errors.iter().map(|e| e.kind.clone()).collect::<Vec<_>>(), [SyntaxErrorKind::TooDeep]);
     }

@@ -2,6 +2,14 @@
 //!
 //! Comes in: built by `parse`. Goes out: to the compiler and the formatter. Names are not resolved and nothing is checked:
 //! `C` may be an enum's value or an event's, `X` a task or nothing.
+//!
+//! A program is mostly names and texts. Names are [`SmolStr`]: nearly all of them fit into it, without memory of their own. Texts are
+//! shared with what is made of them.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 /// A range of bytes of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,10 +88,13 @@ pub struct File {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The name; for an event all its words with dots.
-    pub text: String,
+    pub text: SmolStr,
     /// Where.
     pub span: Span,
 }
+
+/// The names of a path: mostly one.
+pub type Names = SmallVec<[Name; 1]>;
 
 /// A declaration or rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -530,13 +541,13 @@ pub enum ExprKind {
     /// A number.
     Float(f64),
     /// A string with its escapes resolved.
-    Text(String),
+    Text(Arc<str>),
     /// A duration in milliseconds.
     Duration(u64),
     /// `[a, b]`
     List(Vec<Expr>),
     /// `a.b."c d"`: names, or a bare value of an enum.
-    Path(Vec<Name>),
+    Path(Names),
     /// `nvr(name: a, version: b, release: c)`
     Apply(Name, Vec<(Name, Expr)>),
     /// `a else b`

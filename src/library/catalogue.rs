@@ -183,14 +183,14 @@ impl Catalogue {
                         let fields =
                             record.fields.iter().map(|field| reader.field(item, &record.name.text, field));
                         let fields: Vec<_> = fields.collect();
-                        catalogue.types.insert(record.name.text.clone(), Type::Record(fields));
+                        catalogue.types.insert(record.name.text.to_string(), Type::Record(fields));
                     }
                     ItemKind::Enum(declared) => {
-                        let values = declared.values.iter().map(|value| value.text.clone()).collect();
-                        catalogue.types.insert(declared.name.text.clone(), Type::Enum(values));
+                        let values = declared.values.iter().map(|value| value.text.to_string()).collect();
+                        catalogue.types.insert(declared.name.text.to_string(), Type::Enum(values));
                     }
-                    ItemKind::Event(event) => drop(events.insert(event.name.text.clone(), (item, event))),
-                    ItemKind::Task(task) => drop(tasks.insert(task.name.text.clone(), (item, task))),
+                    ItemKind::Event(event) => drop(events.insert(event.name.text.to_string(), (item, event))),
+                    ItemKind::Task(task) => drop(tasks.insert(task.name.text.to_string(), (item, task))),
                     ItemKind::Fact(fact) => {
                         let name = format!("{}.{}", fact.on.text, fact.name.text);
                         facts.insert(name, (item, fact));
@@ -243,7 +243,7 @@ impl Reader<'_> {
 
     fn field(&mut self, placed: Placed<'_>, record: &str, field: &Field) -> (String, String, String) {
         mentioned(&field.ty, self.uses.entry(record.to_owned()).or_default());
-        (field.name.text.clone(), self.text(placed, field.ty.span), field.doc.clone())
+        (field.name.text.to_string(), self.text(placed, field.ty.span), field.doc.clone())
     }
 
     /// The types named by these, and those in them, in the order in which they are met.
@@ -271,7 +271,7 @@ impl Reader<'_> {
         let gives =
             |dialect: &&tree::Dialect, value: &str| dialect.values.iter().any(|(name, _)| name.text == value);
         let values = event.values.iter().map(|value| Value {
-            name: value.name.text.clone(),
+            name: value.name.text.to_string(),
             ty: self.text(placed, value.ty.span),
             optional: value.ty.optional == Optional::Yes,
             each: value.varies == Varies::Subject,
@@ -280,13 +280,13 @@ impl Reader<'_> {
                 .dialects
                 .iter()
                 .filter(|dialect| gives(dialect, &value.name.text))
-                .map(|dialect| dialect.name.text.clone())
+                .map(|dialect| dialect.name.text.to_string())
                 .collect(),
         });
         Event {
-            name: event.name.text.clone(),
+            name: event.name.text.to_string(),
             doc: placed.item.doc.clone(),
-            deprecated: event.deprecated.as_ref().map(|instead| instead.text.clone()),
+            deprecated: event.deprecated.as_ref().map(|instead| instead.text.to_string()),
             at: self.spot(placed, &event.name),
             values: values.collect(),
             dialects: event.dialects.iter().map(|dialect| self.dialect(placed, dialect)).collect(),
@@ -297,10 +297,10 @@ impl Reader<'_> {
     fn dialect(&self, placed: Placed<'_>, dialect: &tree::Dialect) -> Dialect {
         let happening = dialect.happening.as_ref().map(|happening| self.text(placed, happening.span));
         Dialect {
-            name: dialect.name.text.clone(),
+            name: dialect.name.text.to_string(),
             doc: dialect.doc.clone(),
-            deprecated: dialect.deprecated.as_ref().map(|instead| instead.text.clone()),
-            topics: dialect.topics.iter().map(|topic| topic.text.clone()).collect(),
+            deprecated: dialect.deprecated.as_ref().map(|instead| instead.text.to_string()),
+            topics: dialect.topics.iter().map(|topic| topic.text.to_string()).collect(),
             conditions: self.expressions(placed, &dialect.conditions),
             subjects: dialect.subjects.as_ref().map(|(_, list)| self.text(placed, list.span)),
             happening: happening.map(|text| text.trim_start_matches("happening").trim().to_owned()),
@@ -310,20 +310,20 @@ impl Reader<'_> {
     fn task(&self, placed: Placed<'_>, task: &tree::Task) -> Task {
         let typed = self.compiled.program.tasks.iter().find(|known| known.name == task.name.text);
         let inputs = task.params.iter().map(|param| Input {
-            name: param.name.text.clone(),
+            name: param.name.text.to_string(),
             ty: self.text(placed, param.ty.span),
             optional: param.ty.optional == Optional::Yes || param.default.is_some(),
             default: param.default.as_ref().map(|default| self.text(placed, default.span)),
             doc: param.doc.clone(),
         });
         Task {
-            name: task.name.text.clone(),
+            name: task.name.text.to_string(),
             doc: placed.item.doc.clone(),
             at: self.spot(placed, &task.name),
             inputs: inputs.collect(),
             repository: typed.map(|typed| typed.repository.clone()).unwrap_or_default(),
             reference: typed.and_then(|typed| typed.reference.clone()),
-            emits: task.emits.iter().map(|event| event.text.clone()).collect(),
+            emits: task.emits.iter().map(|event| event.text.to_string()).collect(),
             types: self.types(task.params.iter().map(|param| &param.ty)),
         }
     }
@@ -333,7 +333,7 @@ impl Reader<'_> {
             name,
             doc: placed.item.doc.clone(),
             at: self.spot(placed, &fact.name),
-            on: fact.on.text.clone(),
+            on: fact.on.text.to_string(),
             ty: self.text(placed, fact.ty.span),
             key: self.text(placed, fact.key.span),
             types: self.types(std::iter::once(&fact.ty)),

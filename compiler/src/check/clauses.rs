@@ -57,7 +57,7 @@ impl Checker<'_, '_> {
             ClauseKind::Group { runs, name } => {
                 let runs = self.number(place, *runs)?;
                 self.one_limit(view.place(name.span), name, runs);
-                typed.group = Some(GroupLimit { name: name.text.clone(), runs });
+                typed.group = Some(GroupLimit { name: name.text.to_string(), runs });
             }
             ClauseKind::Priority(word) => {
                 let known = PRIORITIES.iter().find(|(name, _)| *name == word.text);
@@ -103,7 +103,7 @@ impl Checker<'_, '_> {
 
     /// A group has the same limit wherever it stands.
     pub(super) fn one_limit(&mut self, place: Place, name: &Name, runs: u32) {
-        match self.groups.get(&name.text) {
+        match self.groups.get(name.text.as_str()) {
             Some((known, first)) if *known != runs => {
                 let message =
                     format!("group `{}` has a limit of {runs} here and of {known} elsewhere", name.text);
@@ -112,7 +112,7 @@ impl Checker<'_, '_> {
                 self.push(diagnostic);
             }
             Some(_) => {}
-            None => drop(self.groups.insert(name.text.clone(), (runs, place))),
+            None => drop(self.groups.insert(name.text.to_string(), (runs, place))),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Checker<'_, '_> {
                     let message = format!("`{}` stands twice in enum `{name}`", value.text);
                     self.report(&TB0208, placed.place(value.span), message, "the second time");
                 } else {
-                    values.push(value.text.clone());
+                    values.push(value.text.to_string());
                 }
             }
             let id = u32::try_from(self.program.enums.len()).unwrap_or(u32::MAX);
@@ -80,7 +80,7 @@ impl Checker<'_, '_> {
         let mut fields: Vec<FieldDef> = Vec::new();
         for field in &placed.node.fields {
             if let Some((ty, presence)) = self.type_of(&placed, &field.ty) {
-                fields.push(FieldDef { name: field.name.text.clone(), ty, presence });
+                fields.push(FieldDef { name: field.name.text.to_string(), ty, presence });
             }
         }
         let mut identity = Vec::new();
@@ -153,7 +153,7 @@ impl Checker<'_, '_> {
             }
             let at = self.program.facts.len();
             self.program.facts.push(FactDef { name: name.clone(), ty, presence });
-            self.facts.insert((fact.on.text.clone(), fact.name.text.clone()), (at, key));
+            self.facts.insert((fact.on.text.to_string(), fact.name.text.to_string()), (at, key));
         }
     }
 
@@ -182,7 +182,7 @@ impl Checker<'_, '_> {
                 let default = param.default.as_ref().and_then(|d| self.expr(&mut view, d, Some(&ty)));
                 let default = default.and_then(|default| self.default_value(default, &ty));
                 let type_name = self.type_name(&ty);
-                params.push(Param { name: param.name.text.clone(), ty, type_name, presence, default });
+                params.push(Param { name: param.name.text.to_string(), ty, type_name, presence, default });
             }
             let (repository, reference) = match (&placed.node.repository, placed.origin) {
                 (Some((url, at)), _) => {
@@ -195,7 +195,7 @@ impl Checker<'_, '_> {
                     if let Some(at) = at {
                         self.git_reference(placed.place(at.span), &at.text);
                     }
-                    (url.text.clone(), at.map(|n| n.text.clone()))
+                    (url.text.to_string(), at.map(|n| n.text.to_string()))
                 }
                 (None, Origin::Standard) => (format!("standard:{name}"), None),
                 (None, Origin::Own) => {
@@ -213,7 +213,7 @@ impl Checker<'_, '_> {
             for event in &placed.node.emits {
                 self.known_event(placed.place(event.span), &event.text);
             }
-            let emits = placed.node.emits.iter().map(|e| e.text.clone()).collect();
+            let emits = placed.node.emits.iter().map(|e| e.text.to_string()).collect();
             let task = TaskDef { name: name.clone(), repository, reference, params, emits };
             self.compare_manifest(placed, &task);
             self.program.tasks.push(task);

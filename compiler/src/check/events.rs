@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use taskbot_grammar::{self as tree, Expr, ExprKind, Name, Optional, TypeKind, ValueExpr, Varies};
-use taskbot_graph::{Path, Place, Presence, Root as PathRoot, Scope, Type};
+use taskbot_graph::{Place, Presence, Root as PathRoot, Scope, Type};
 
 use super::Checker;
 use super::view::{RAW_BODY, Root, View};
@@ -30,12 +30,12 @@ impl Checker<'_, '_> {
                     continue;
                 }
                 let scope = if value.varies == Varies::Subject { Scope::Subject } else { Scope::Message };
-                values.push(TypedValue { name: value.name.text.clone(), ty, presence, scope });
+                values.push(TypedValue { name: value.name.text.to_string(), ty, presence, scope });
             }
             let place = placed.place(placed.node.name.span);
             let dialects = placed.node.dialects.iter().map(|d| self.dialect(placed, &values, d)).collect();
             let doc = placed.item.doc.clone();
-            let deprecated = placed.node.deprecated.as_ref().map(|n| n.text.clone());
+            let deprecated = placed.node.deprecated.as_ref().map(|n| n.text.to_string());
             self.program.events.push(TypedEvent {
                 name: name.clone(),
                 doc,
@@ -89,14 +89,14 @@ impl Checker<'_, '_> {
             element.required(PathRoot::Subject, &mut Vec::new(), None, &mut required);
         }
         TypedDialect {
-            name: dialect.name.text.clone(),
+            name: dialect.name.text.to_string(),
             topics,
             condition,
             required,
             subjects: steps,
             values: definitions,
             happening,
-            deprecated: dialect.deprecated.as_ref().map(|n| n.text.clone()),
+            deprecated: dialect.deprecated.as_ref().map(|n| n.text.to_string()),
         }
     }
 
@@ -120,7 +120,7 @@ impl Checker<'_, '_> {
         };
         let (at, shared) = (self.program.events.len(), Rc::new(event.clone()));
         self.program.events.push(event);
-        self.topics.insert(topic.to_owned(), (at, Rc::clone(&shared)));
+        self.topics.insert(topic.into(), (at, Rc::clone(&shared)));
         Some((at, shared))
     }
 
@@ -133,7 +133,7 @@ impl Checker<'_, '_> {
         for topic in &dialect.topics {
             self.is_topic(placed.place(topic.span), &topic.text);
         }
-        dialect.topics.iter().map(|t| t.text.clone()).collect()
+        dialect.topics.iter().map(|t| t.text.to_string()).collect()
     }
 
     fn is_topic(&mut self, place: Place, topic: &str) -> bool {
@@ -169,7 +169,7 @@ impl Checker<'_, '_> {
             let presence =
                 if field.ty.optional == Optional::Yes { Presence::Optional } else { Presence::Required };
             if let Some(shape) = self.shape(placed, &field.ty) {
-                members.push(Member { name: field.name.text.clone(), shape, presence });
+                members.push(Member { name: field.name.text.to_string(), shape, presence });
             }
         }
         members
@@ -234,7 +234,7 @@ impl Checker<'_, '_> {
                 return None;
             }
         };
-        Some((name.text.clone(), steps.iter().map(|n| n.text.clone()).collect(), element))
+        Some((name.text.to_string(), steps.iter().map(|n| n.text.to_string()).collect(), element))
     }
 
     fn definitions(
@@ -296,7 +296,7 @@ impl Checker<'_, '_> {
             return false;
         }
         let reads_subject =
-            typed.any(&mut |k| matches!(k, TypedKind::Path(Path { root: PathRoot::Subject, .. })));
+            typed.any(&mut |k| matches!(k, TypedKind::Path(path) if path.root == PathRoot::Subject));
         if reads_subject && value.scope == Scope::Message {
             let message = format!("`{}` differs from subject to subject", value.name);
             self.report(&TB0506, placed.place(name.span), message, "reads the subject").help =

@@ -156,11 +156,11 @@ impl Checker<'_, '_> {
         let known = view.guarded.len();
         let mut typed = Vec::with_capacity(parts.len());
         for part in parts {
-            typed.push(self.condition(view, part));
+            typed.extend(self.condition(view, part));
             guards(part, truth, &self.lets, &mut view.guarded);
         }
         view.guarded.truncate(known);
-        typed.into_iter().collect()
+        (typed.len() == parts.len()).then_some(typed)
     }
 
     /// Text for a glob or regular expression.
@@ -186,8 +186,8 @@ impl Checker<'_, '_> {
         (is_raw_path(&typed) || self.present(&typed)).then_some(typed)
     }
 
-    fn text(&mut self, text: &str, place: Place, expected: Option<&Type>) -> Option<TypedExpr> {
-        let string = || const_expr(Value::Text(text.into()), Type::String, place);
+    fn text(&mut self, text: &Arc<str>, place: Place, expected: Option<&Type>) -> Option<TypedExpr> {
+        let string = || const_expr(Value::Text(Arc::clone(text)), Type::String, place);
         Some(match expected {
             Some(Type::Enum(id)) => self.enum_value(*id, text, place)?,
             Some(ty @ Type::Nvr) => {
@@ -323,7 +323,7 @@ impl Checker<'_, '_> {
         match &expr.kind {
             ExprKind::Path(names) => match (names.as_slice(), names.first()) {
                 (_, Some(first)) if view.knows(&first.text) => Self::is_raw(view, expr),
-                ([_], Some(first)) => match self.lets.get(&first.text) {
+                ([_], Some(first)) => match self.lets.get(first.text.as_str()) {
                     Some(found) => self.is_bare(view, &found.node.value),
                     None => !matches!(view.root, Root::Value(_)),
                 },

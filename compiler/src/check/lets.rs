@@ -41,8 +41,8 @@ impl Checker<'_, '_> {
         expected: Option<&Type>,
     ) -> Option<TypedExpr> {
         let (first, rest) = names.split_first()?;
-        self.used_lets.insert(first.text.clone());
-        let found = self.lets.get(&first.text).copied()?;
+        self.used_lets.insert(first.text.to_string());
+        let found = self.lets.get(first.text.as_str()).copied()?;
         let value = match (&found.node.value.kind, rest) {
             (_, []) => found.node.value.clone(),
             // Guards go by the spelling of paths, so the parts belong to the path.

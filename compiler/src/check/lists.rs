@@ -3,8 +3,10 @@
 //! Comes in: their trees. Goes out: typed expressions. Inside of a quantifier its element is a name, and guards hold as far as
 //! the quantifier.
 
-use taskbot_grammar::{Expr, Name};
-use taskbot_graph::{Place, Presence, Type, order_for_set};
+use std::sync::Arc;
+
+use taskbot_grammar::{Expr, ExprKind, Name};
+use taskbot_graph::{Place, Presence, Type, Value, order_for_set};
 
 use super::Checker;
 use super::view::View;
@@ -19,32 +21,38 @@ impl Checker<'_, '_> {
         place: Place,
         expected: Option<&Type>,
     ) -> Option<TypedExpr> {
-        let mut item_type = if let Some(Type::List(item)) = expected { Some((**item).clone()) } else { None };
-        let mut values = Vec::new();
-        let mut complete = true;
+        let expected = if let Some(Type::List(item)) = expected { Some(&**item) } else { None };
+        let (values, item) = self.literals(view, items, expected)?;
+        let ty = Type::List(Box::new(item));
+        Some(TypedExpr { kind: TypedKind::List(values), ty, presence: Presence::Required, place })
+    }
+
+    /// The values of a list of literals, and their type: the one that is expected, else that of the first.
+    fn literals(
+        &mut self,
+        view: &mut View<'_>,
+        items: &[Expr],
+        expected: Option<&Type>,
+    ) -> Option<(Vec<Value>, Type)> {
+        let mut item_type = expected.cloned();
+        let mut values = Vec::with_capacity(items.len());
         for item in items {
-            let Some(typed) = self.expr(view, item, item_type.as_ref()) else {
-                complete = false;
+            if let (ExprKind::Text(text), Some(Type::String)) = (&item.kind, &item_type) {
+                values.push(Value::Text(Arc::clone(text)));
                 continue;
-            };
-            let wanted = item_type.get_or_insert_with(|| typed.ty.clone()).clone();
-            if typed.ty != wanted {
+            }
+            let Some(typed) = self.expr(view, item, item_type.as_ref()) else { continue };
+            let wanted = item_type.get_or_insert_with(|| typed.ty.clone());
+            if typed.ty != *wanted {
+                let wanted = wanted.clone();
                 self.mismatch(&typed, &wanted);
-                complete = false;
             } else if let TypedKind::Const(value) = typed.kind {
                 values.push(value);
             } else {
                 self.report(&TB0301, typed.place, "a list holds literals only", "not a literal");
-                complete = false;
             }
         }
-        let ty = Type::List(Box::new(item_type.unwrap_or(Type::String)));
-        complete.then_some(TypedExpr {
-            kind: TypedKind::List(values),
-            ty,
-            presence: Presence::Required,
-            place,
-        })
+        (values.len() == items.len()).then(|| (values, item_type.unwrap_or(Type::String)))
     }
 
     pub(super) fn within(
@@ -58,6 +66,10 @@ impl Checker<'_, '_> {
             let list = self.operand(view, right, None)?;
             let item = if let Type::List(item) = &list.ty { Some(&**item) } else { None };
             (self.operand(view, left, item)?, list)
+        } else if let ExprKind::List(items) = &right.kind {
+            let of = self.operand(view, left, None)?;
+            let (values, _) = self.literals(view, items, Some(&of.ty))?;
+            return Some(one_of(of, values, place));
         } else {
             let of = self.operand(view, left, None)?;
             let expected = Type::List(Box::new(of.ty.clone()));
@@ -78,11 +90,7 @@ impl Checker<'_, '_> {
             }
         }
         let kind = match list.kind {
-            TypedKind::List(mut values) => {
-                values.sort_by(order_for_set);
-                values.dedup_by(|a, b| order_for_set(a, b).is_eq());
-                TypedKind::In(Box::new(of), values)
-            }
+            TypedKind::List(values) => return Some(one_of(of, values, place)),
             _ => TypedKind::InList(Box::new(of), Box::new(list)),
         };
         Some(TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place })
@@ -118,4 +126,12 @@ impl Checker<'_, '_> {
         view.bound.pop();
         Some((list, Some(condition?)))
     }
+}
+
+/// Whether a value is one of a set.
+fn one_of(of: TypedExpr, mut values: Vec<Value>, place: Place) -> TypedExpr {
+    values.sort_by(order_for_set);
+    values.dedup_by(|a, b| order_for_set(a, b).is_eq());
+    let kind = TypedKind::In(Box::new(of), values);
+    TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place }
 }

@@ -17,9 +17,11 @@ mod shape;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use hashbrown::HashMap;
+use smol_str::SmolStr;
 use taskbot_grammar::Let;
 use taskbot_graph::{Place, TaskDef, Type};
 
@@ -85,11 +87,11 @@ struct Checker<'c, 't> {
     /// The limit of each group, and where it stands first.
     groups: BTreeMap<String, (u32, Place)>,
     /// Events that rules wait for, with their places in the program: shared by all of these rules.
-    waited_for: HashMap<String, (usize, Rc<TypedEvent>)>,
+    waited_for: HashMap<SmolStr, (usize, Rc<TypedEvent>)>,
     /// Topics that no event declares and rules wait for, in the same way.
-    topics: HashMap<String, (usize, Rc<TypedEvent>)>,
+    topics: HashMap<SmolStr, (usize, Rc<TypedEvent>)>,
     /// Tasks that rules run, in the same way.
-    run: HashMap<String, (usize, Rc<TaskDef>)>,
+    run: HashMap<SmolStr, (usize, Rc<TaskDef>)>,
     /// Lets without those that stand for themselves, so that looking into them ends.
     lets: Table<'t, Let>,
     /// Lets that stand for themselves: told once.

@@ -8,7 +8,7 @@ use taskbot_graph::{Part, Path, Place, Presence, Root as PathRoot, Type};
 
 use super::Checker;
 use super::shape::{Shape, Through};
-use super::view::{RAW_BODY, Root, View, path_key};
+use super::view::{RAW_BODY, Root, View};
 use crate::diagnostic::{Diagnostic, Safety, TB0203, TB0206, TB0211, TB0301, TB0310, closest};
 use crate::typed::{TypedExpr, TypedKind};
 
@@ -23,8 +23,8 @@ impl Checker<'_, '_> {
         let (first, rest) = names.split_first()?;
         if let (Some(Type::Enum(id)), true) = (expected, rest.is_empty()) {
             let declared = self.program.enums.get(*id as usize)?;
-            let is_value = declared.values.contains(&first.text);
-            let is_name = view.knows(&first.text) || self.names.lets.contains_key(&first.text);
+            let is_value = declared.values.iter().any(|value| *value == first.text);
+            let is_name = view.knows(&first.text) || self.names.lets.contains_key(first.text.as_str());
             if is_value && is_name {
                 let message =
                     format!("`{}` is a value of enum `{}` and also a name here", first.text, declared.name);
@@ -36,7 +36,7 @@ impl Checker<'_, '_> {
                 return self.enum_value(*id, &first.text, place);
             }
         }
-        if !view.knows(&first.text) && self.names.lets.contains_key(&first.text) {
+        if !view.knows(&first.text) && self.names.lets.contains_key(first.text.as_str()) {
             return self.named(view, names, place, expected);
         }
         let mut at = match &view.root {
@@ -145,7 +145,7 @@ impl Checker<'_, '_> {
             );
             return None;
         };
-        let steps = rest.iter().map(|n| n.text.clone()).collect();
+        let steps = rest.iter().map(|n| n.text.to_string()).collect();
         let path = Path {
             root: PathRoot::Raw,
             steps,
@@ -154,7 +154,7 @@ impl Checker<'_, '_> {
             presence: Presence::Optional,
         };
         let presence = if view.is_guarded(names) { Presence::Required } else { Presence::Optional };
-        Some(TypedExpr { kind: TypedKind::Path(path), ty: ty.clone(), presence, place })
+        Some(TypedExpr { kind: TypedKind::Path(Box::new(path)), ty: ty.clone(), presence, place })
     }
 
     /// A path into a body: through its shape, then on into the value that stands there.
@@ -167,7 +167,7 @@ impl Checker<'_, '_> {
         place: Place,
     ) -> Option<TypedExpr> {
         let first = names.first()?;
-        let (root, mut shape, skip) = match subject {
+        let (root, mut shape, skip): (_, _, usize) = match subject {
             Some((name, element)) if name == first.text => (PathRoot::Subject, element, 1),
             // So a member whose name is reserved can be read: `body.run`.
             _ if first.text == RAW_BODY && body.member(RAW_BODY).is_none() => (PathRoot::Body, body, 1),
@@ -175,9 +175,8 @@ impl Checker<'_, '_> {
         };
         let (mut steps, mut lists, mut presence) = (Vec::new(), Vec::new(), Presence::Required);
         let mut names_left = names.iter();
-        let mut key = String::new();
-        for _ in 0..skip {
-            key = first.text.clone();
+        let mut read = skip;
+        if skip > 0 {
             names_left.next();
         }
         let mut leaf = if let Shape::Leaf(ty) = shape { Some(ty.clone()) } else { None };
@@ -201,14 +200,10 @@ impl Checker<'_, '_> {
                 self.push(diagnostic);
                 return None;
             };
-            key = if key.is_empty() {
-                name.text.clone()
-            } else {
-                path_key([key.as_str(), name.text.as_str()].into_iter())
-            };
+            read = read.saturating_add(1);
             // A guard on a path through a list speaks of the list, not of each element.
             let in_list = through == Through::List || !lists.is_empty();
-            if view.guarded.contains(&key) && !in_list {
+            if names.get(..read).is_some_and(|names| view.is_guarded(names)) && !in_list {
                 presence = Presence::Required;
             } else if own == Presence::Optional {
                 presence = Presence::Optional;
@@ -216,14 +211,14 @@ impl Checker<'_, '_> {
             if through == Through::List {
                 lists.push(u32::try_from(steps.len()).ok()?);
             }
-            steps.push(name.text.clone());
+            steps.push(name.text.to_string());
             shape = below;
             leaf = if let Shape::Leaf(ty) = below { Some(ty.clone()) } else { None };
         }
         let ty = leaf?;
         let ty = if lists.is_empty() { ty } else { Type::List(Box::new(ty)) };
         let path = Path { root, steps, lists, ty: ty.clone(), presence };
-        let mut at = TypedExpr { kind: TypedKind::Path(path), ty, presence, place };
+        let mut at = TypedExpr { kind: TypedKind::Path(Box::new(path)), ty, presence, place };
         for name in names_left {
             at = self.access(view, at, name)?;
         }
@@ -256,7 +251,7 @@ impl Checker<'_, '_> {
             return Some(TypedExpr { kind: TypedKind::Field(Box::new(of), at), ty, presence, place });
         }
         let on = self.type_name(&of.ty);
-        if let Some((fact, key)) = self.facts.get(&(on.clone(), name.text.clone())) {
+        if let Some((fact, key)) = self.facts.get(&(on.clone(), name.text.to_string())) {
             let declared = self.program.facts.get(*fact)?;
             let own = declared.presence;
             let presence = if own == Presence::Optional { own } else { presence };

@@ -110,10 +110,12 @@ impl Checker<'_, '_> {
             view.assume(condition, &self.lets);
         }
         let defs: Vec<&TaskDef> = tasks.iter().flatten().map(|(_, task)| &**task).collect();
-        let axes: Vec<Option<Axis>> =
-            rule.axes.iter().map(|axis| self.axis(&mut view, axis, rule, &defs)).collect();
-        let axes: Vec<Axis> = axes.into_iter().collect::<Option<_>>()?;
-        let mut actions = Vec::new();
+        let axes: Vec<Axis> =
+            rule.axes.iter().filter_map(|axis| self.axis(&mut view, axis, rule, &defs)).collect();
+        if axes.len() < rule.axes.len() {
+            return None;
+        }
+        let mut actions = Vec::with_capacity(rule.calls.len());
         let mut complete = tasks.iter().all(Option::is_some);
         for (call, task) in rule.calls.iter().zip(&tasks) {
             let Some((at, task)) = task else { continue };
@@ -183,7 +185,7 @@ impl Checker<'_, '_> {
             self.run.insert(name.clone(), (at, Rc::clone(&task)));
             return Some((at, task));
         }
-        if !self.names.tasks.contains_key(name) {
+        if !self.names.tasks.contains_key(name.as_str()) {
             let diagnostic = Diagnostic::new(
                 &TB0202,
                 placed.place(call.task.span),
@@ -218,7 +220,7 @@ impl Checker<'_, '_> {
             self.report(&TB0307, list.place, message, "no list");
             return None;
         }
-        Some(Axis { name: axis.name.text.clone(), place: view.place(axis.name.span), list })
+        Some(Axis { name: axis.name.text.to_string(), place: view.place(axis.name.span), list })
     }
 
     fn except(
@@ -300,7 +302,7 @@ impl Checker<'_, '_> {
                 complete = false;
             }
         }
-        let mut arguments = Vec::new();
+        let mut arguments = Vec::with_capacity(task.params.len());
         for param in &task.params {
             let written = call.arguments.iter().find(|(name, _)| name.text == param.name);
             let argument = match written {
@@ -366,8 +368,8 @@ impl Checker<'_, '_> {
         }
         let span = call.task.span;
         if event.values.iter().any(|v| v.name == param.name && v.ty == param.ty) {
-            let name = tree::Name { text: param.name.clone(), span };
-            let typed = self.expr(view, &Expr { span, kind: ExprKind::Path(vec![name]) }, None)?;
+            let name = tree::Name { text: param.name.as_str().into(), span };
+            let typed = self.expr(view, &Expr { span, kind: ExprKind::Path([name].into()) }, None)?;
             if typed.presence == Presence::Optional
                 && param.presence == Presence::Required
                 && param.default.is_none()

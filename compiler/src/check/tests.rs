@@ -47,11 +47,11 @@ impl Checker<'_, '_> {
         let mut view = View::new(placed.file, Root::Event(&event));
         let facts: Vec<Option<TestFact>> = test.facts.iter().map(|f| self.test_fact(&mut view, f)).collect();
         let given = match &test.given {
-            Given::File(path) => TestMessage::File(path.text.clone(), placed.place(path.span)),
-            Given::Json(json) => TestMessage::Json(json.text.clone(), placed.place(json.span)),
+            Given::File(path) => TestMessage::File(path.text.to_string(), placed.place(path.span)),
+            Given::Json(json) => TestMessage::Json(json.text.to_string(), placed.place(json.span)),
         };
         Some(TypedTest {
-            name: test.name.text.clone(),
+            name: test.name.text.to_string(),
             place: placed.place(placed.item.span),
             event: event.name.clone(),
             event_place,
@@ -76,7 +76,7 @@ impl Checker<'_, '_> {
             self.push(diagnostic);
             return None;
         }
-        Some(Some(written.text.clone()))
+        Some(Some(written.text.to_string()))
     }
 
     fn test_fact(&mut self, view: &mut View<'_>, with: &WithFact) -> Option<TestFact> {
@@ -99,7 +99,7 @@ impl Checker<'_, '_> {
                 Some(self.literal_of(typed, &declared.ty)?)
             }
         };
-        let key = with.key.as_ref().map(|k| k.text.clone());
+        let key = with.key.as_ref().map(|k| k.text.to_string());
         Some(TestFact { fact: declared.name, key, answer, place: view.place(with.path.span) })
     }
 
@@ -156,7 +156,7 @@ impl Checker<'_, '_> {
             let ty = if matches!(param.ty, Type::Record(_)) { &Type::String } else { &param.ty };
             let typed = self.expr(&mut view, expr, Some(ty))?;
             let value = self.literal_of(typed, ty)?;
-            arguments.push((name.text.clone(), taskbot_graph::literal_text(&value)));
+            arguments.push((name.text.to_string(), taskbot_graph::literal_text(&value)));
         }
         Some((task.name.clone(), arguments))
     }

@@ -3,7 +3,8 @@
 //! Comes in: an event's values, a body's shape, or one value, and the guards read so far. Goes out: whether a name is known.
 //! Guards are kept by the spelling of their path, so no name may stand for two things in one view.
 
-use taskbot_grammar::{Expr, ExprKind, Let, Name, Span};
+use smol_str::SmolStr;
+use taskbot_grammar::{Expr, ExprKind, Let, Name, Names, Span};
 use taskbot_graph::{Place, Type};
 
 use super::shape::Shape;
@@ -18,9 +19,9 @@ pub(super) struct View<'v> {
     pub(super) file: u32,
     pub(super) root: Root<'v>,
     /// Names bound by quantifiers, outermost first.
-    pub(super) bound: Vec<(String, Type)>,
-    /// Paths that a guard has shown to be there.
-    pub(super) guarded: Vec<String>,
+    pub(super) bound: Vec<(SmolStr, Type)>,
+    /// Paths that a guard has shown to be there, and with them all that they begin with.
+    pub(super) guarded: Vec<Names>,
 }
 
 /// Where a path's first name is looked up.
@@ -86,28 +87,23 @@ impl<'v> View<'v> {
 
     /// Whether a guard has shown this path to be there.
     pub(super) fn is_guarded(&self, names: &[Name]) -> bool {
-        !self.guarded.is_empty() && self.guarded.contains(&path_key(names.iter().map(|n| n.text.as_str())))
+        let is_same = |guarded: &[Name]| guarded.iter().zip(names).all(|(a, b)| a.text == b.text);
+        self.guarded.iter().any(|guarded| guarded.get(..names.len()).is_some_and(is_same))
     }
 }
 
-/// A path as one piece of text that no other path has.
-pub(super) fn path_key<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    names.collect::<Vec<_>>().join("\u{1f}")
-}
-
 /// The paths that are surely there when the condition has this truth. Lets hold no circle: that was checked before.
-pub(super) fn guards(condition: &Expr, truth: bool, lets: &Table<'_, Let>, out: &mut Vec<String>) {
+pub(super) fn guards(condition: &Expr, truth: bool, lets: &Table<'_, Let>, out: &mut Vec<Names>) {
     match (&condition.kind, truth) {
         (ExprKind::Has(of), true) => {
             if let ExprKind::Path(names) = &of.kind {
-                let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
-                out.extend((1..=names.len()).map(|n| path_key(names.iter().copied().take(n))));
+                out.push(names.clone());
             }
         }
         (ExprKind::Not(of), _) => guards(of, !truth, lets, out),
         (ExprKind::Path(names), _) => {
             if let [one] = names.as_slice()
-                && let Some(named) = lets.get(&one.text)
+                && let Some(named) = lets.get(one.text.as_str())
             {
                 guards(&named.node.value, truth, lets, out);
             }

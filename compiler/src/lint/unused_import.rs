@@ -103,13 +103,13 @@ impl Uses<'_, '_> {
 /// The names that an item gives to others: its own first, then an enum's values.
 fn declared(item: &Item) -> Vec<String> {
     match &item.kind {
-        ItemKind::Event(event) => vec![event.name.text.clone()],
-        ItemKind::Record(record) => vec![record.name.text.clone()],
-        ItemKind::Task(task) => vec![task.name.text.clone()],
-        ItemKind::Let(named) => vec![named.name.text.clone()],
-        ItemKind::Fact(fact) => vec![fact.name.text.clone()],
+        ItemKind::Event(event) => vec![event.name.text.to_string()],
+        ItemKind::Record(record) => vec![record.name.text.to_string()],
+        ItemKind::Task(task) => vec![task.name.text.to_string()],
+        ItemKind::Let(named) => vec![named.name.text.to_string()],
+        ItemKind::Fact(fact) => vec![fact.name.text.to_string()],
         ItemKind::Enum(of) => {
-            [&of.name].into_iter().chain(&of.values).map(|name| name.text.clone()).collect()
+            [&of.name].into_iter().chain(&of.values).map(|name| name.text.to_string()).collect()
         }
         ItemKind::Rule(_) | ItemKind::Use(_) | ItemKind::Test(_) => Vec::new(),
     }

@@ -12,7 +12,7 @@ fn check(context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (tree, file) in context.compiled.trees.iter().zip(0..) {
         for item in &tree.items {
             let ItemKind::Let(named) = &item.kind else { continue };
-            if context.compiled.used_lets.contains(&named.name.text) {
+            if context.compiled.used_lets.contains(named.name.text.as_str()) {
                 continue;
             }
             let place = Place { file, start: named.name.span.start, end: named.name.span.end };

@@ -165,20 +165,20 @@ impl Library {
             for item in &module.tree.items {
                 match &item.kind {
                     tree::ItemKind::Event(event) => {
-                        want(event.name.text.clone(), &item.doc);
+                        want(event.name.text.to_string(), &item.doc);
                         for value in event.values.iter().filter(|v| !named_as_type(&v.name.text, &v.ty)) {
                             want(format!("{} {}", event.name.text, value.name.text), &value.doc);
                         }
                     }
                     tree::ItemKind::Record(record) => {
-                        want(record.name.text.clone(), &item.doc);
+                        want(record.name.text.to_string(), &item.doc);
                         for field in &record.fields {
                             want(format!("{} {}", record.name.text, field.name.text), &field.doc);
                         }
                     }
-                    tree::ItemKind::Enum(item_enum) => want(item_enum.name.text.clone(), &item.doc),
-                    tree::ItemKind::Fact(fact) => want(fact.name.text.clone(), &item.doc),
-                    tree::ItemKind::Task(task) => want(task.name.text.clone(), &item.doc),
+                    tree::ItemKind::Enum(item_enum) => want(item_enum.name.text.to_string(), &item.doc),
+                    tree::ItemKind::Fact(fact) => want(fact.name.text.to_string(), &item.doc),
+                    tree::ItemKind::Task(task) => want(task.name.text.to_string(), &item.doc),
                     _ => {}
                 }
             }

@@ -144,7 +144,7 @@ pub fn counted(library: &Library, counts: &Counts) -> String {
     let none = Count::default();
     let events: Vec<_> = library.modules.iter().flat_map(Module::events).collect();
     for (_, event) in &events {
-        let count = counts.events.get(&event.name.text).unwrap_or(&none);
+        let count = counts.events.get(event.name.text.as_str()).unwrap_or(&none);
         let name = &event.name.text;
         let Count { messages, typed, other, .. } = count;
         writeln!(page, "| {name} | {messages} | {typed} | {other} | {} |", count.quarantined()).unwrap();
@@ -154,7 +154,7 @@ pub fn counted(library: &Library, counts: &Counts) -> String {
                    | --- | --: | --- | --- |\n",
     );
     for (_, event) in &events {
-        let count = counts.events.get(&event.name.text).unwrap_or(&none);
+        let count = counts.events.get(event.name.text.as_str()).unwrap_or(&none);
         for (reason, number) in &count.reasons {
             let reason = reason.replace("; dialect ", ";<br>dialect ").replace('|', "\\|");
             let name = &event.name.text;

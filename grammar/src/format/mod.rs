@@ -28,7 +28,7 @@ pub fn format(text: &str) -> Result<String, Vec<SyntaxError>> {
         return Err(errors);
     }
     let tokens = token::tokens(text);
-    let (items, _) = token::items(text, &token::words(&tokens));
+    let (items, _) = token::items(text, &token::words(text));
     let (words, starts, tail) = with_comments(text, &tokens);
     let builder = Builder::new(&words, &starts);
     let mut printer = Printer::new(&words);

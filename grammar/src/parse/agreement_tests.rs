@@ -45,7 +45,7 @@ fn word_places(pair: Pair<'_, R>, base: u32, places: &mut Vec<Span>) {
 /// Words of pest are tokens, and tokens that are no words of pest are signs.
 fn agree(text: &str) {
     let tokens = token::tokens(text);
-    let (items, errors) = token::items(text, &token::words(&tokens));
+    let (items, errors) = token::items(text, &token::words(text));
     assert_eq!(errors, [], "{text}");
     for item in items {
         let pairs = ItemParser::parse(R::item, item.span.of(text)).unwrap();

@@ -48,7 +48,7 @@ impl Reader<'_> {
                 let Some(arguments) = inner.next() else { return Some(path) };
                 let ExprKind::Path(names) = &path.kind else { return None };
                 let text = names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
-                ExprKind::Apply(Name { text, span: path.span }, self.arguments(arguments)?)
+                ExprKind::Apply(Name { text: text.into(), span: path.span }, self.arguments(arguments)?)
             }
             R::path => ExprKind::Path(significant(pair).map(|p| self.name(p)).collect::<Option<_>>()?),
             R::list => ExprKind::List(significant(pair).map(|p| self.expr(p)).collect::<Option<_>>()?),
@@ -151,7 +151,7 @@ impl Reader<'_> {
         let kind = match value.as_rule() {
             R::kw_true => ExprKind::Bool(true),
             R::kw_false => ExprKind::Bool(false),
-            R::string => ExprKind::Text(self.string(&value)),
+            R::string => ExprKind::Text(self.string(&value).into()),
             R::duration => ExprKind::Duration(self.duration(&value)),
             R::float => ExprKind::Float(value.as_str().parse().ok()?),
             _ => ExprKind::Int(self.int(&value)),

@@ -12,6 +12,8 @@ mod quick;
 mod rule;
 mod test;
 
+use std::borrow::Cow;
+
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::{Pair, Pairs};
@@ -46,17 +48,18 @@ pub fn parse_by_grammar(text: &str) -> (File, Vec<SyntaxError>) {
 
 /// Reads a file. A rule that `quick` cannot read is left to pest, like everything that is no rule.
 fn items(text: &str, quick: fn(&str, &[Token]) -> Option<Rule>) -> (File, Vec<SyntaxError>) {
-    let tokens = token::tokens(text);
-    let words = token::words(&tokens);
+    let words = token::words(text);
     let (raw, mut errors) = token::items(text, &words);
     let mut file = File { items: Vec::with_capacity(raw.len()) };
     for item in raw {
+        let before =
+            item.words.start.checked_sub(1).and_then(|at| words.get(at)).map_or(0, |word| word.span.end);
         let kind = match quick(text, words.get(item.words).unwrap_or_default()) {
             Some(rule) => Some(ItemKind::Rule(rule)),
-            None => by_pest(text, &tokens, item.span, &mut errors),
+            None => by_pest(text, item.span, &mut errors),
         };
         if let Some(kind) = kind {
-            let doc = token::doc_before(text, &tokens, item.span.start);
+            let doc = token::doc_between(text, before, item.span.start);
             file.items.push(Item { span: item.span, doc, kind });
         }
     }
@@ -66,10 +69,9 @@ fn items(text: &str, quick: fn(&str, &[Token]) -> Option<Rule>) -> (File, Vec<Sy
 
 /// The paths that a file uses: nothing else of it is parsed.
 pub fn uses(text: &str) -> Vec<Name> {
-    let tokens = token::tokens(text);
-    let (items, _) = token::items(text, &token::words(&tokens));
+    let (items, _) = token::items(text, &token::words(text));
     let used = items.into_iter().filter(|item| item.span.of(text).starts_with("use"));
-    used.filter_map(|item| match by_pest(text, &tokens, item.span, &mut Vec::new()) {
+    used.filter_map(|item| match by_pest(text, item.span, &mut Vec::new()) {
         Some(ItemKind::Use(path)) => Some(path),
         _ => None,
     })
@@ -77,27 +79,31 @@ pub fn uses(text: &str) -> Vec<Name> {
 }
 
 /// One item as the normative grammar reads it.
-fn by_pest(text: &str, tokens: &[Token], item: Span, errors: &mut Vec<SyntaxError>) -> Option<ItemKind> {
+fn by_pest(text: &str, item: Span, errors: &mut Vec<SyntaxError>) -> Option<ItemKind> {
     pest::set_call_limit(std::num::NonZeroUsize::new(CALL_LIMIT));
+    let tokens = tokens_of(text, item);
     match ItemParser::parse(R::item, item.of(text)) {
         Ok(pairs) => {
-            let tokens = within(tokens, item);
-            let mut reader = Reader { text, tokens, base: item.start, errors: Vec::new() };
+            let mut reader = Reader { text, tokens: &tokens, base: item.start, errors: Vec::new() };
             let kind = pairs.into_iter().next().and_then(|pair| reader.item(pair));
             errors.append(&mut reader.errors);
             kind
         }
         Err(error) => {
-            errors.push(reword(text, tokens, item, error));
+            errors.push(reword(text, &tokens, item, error));
             None
         }
     }
 }
 
-/// The tokens of a place.
-fn within(tokens: &[Token], place: Span) -> &[Token] {
-    let before = |end: u32| tokens.partition_point(|t| t.span.start < end);
-    tokens.get(before(place.start)..before(place.end)).unwrap_or_default()
+/// The tokens of an item, which begins and ends with one.
+fn tokens_of(text: &str, item: Span) -> Vec<Token> {
+    let mut tokens = token::tokens(item.of(text));
+    for token in &mut tokens {
+        token.span.start = token.span.start.saturating_add(item.start);
+        token.span.end = token.span.end.saturating_add(item.start);
+    }
+    tokens
 }
 
 /// What pest could not read, in the words of the language: the token found, and what could stand there.
@@ -209,8 +215,9 @@ impl Reader<'_> {
     /// A word, dotted words or a string, as a name.
     fn name(&mut self, pair: Pair<'_, R>) -> Option<Name> {
         let span = self.span(&pair);
-        let text = if pair.as_rule() == R::string { self.string(&pair) } else { pair.as_str().to_owned() };
-        Some(Name { text, span })
+        let text =
+            if pair.as_rule() == R::string { self.string(&pair) } else { Cow::Borrowed(pair.as_str()) };
+        Some(Name { text: text.into(), span })
     }
 
     fn arguments(&mut self, pair: Pair<'_, R>) -> Option<Vec<(Name, Expr)>> {
@@ -226,17 +233,17 @@ impl Reader<'_> {
     fn pattern(&mut self, pair: &Pair<'_, R>) -> Name {
         let span = self.span(pair);
         let text = match pair.as_rule() {
-            R::raw_string => raw(pair.as_str()).to_owned(),
+            R::raw_string => Cow::Borrowed(raw(pair.as_str())),
             _ => self.string(pair),
         };
-        Name { text, span }
+        Name { text: text.into(), span }
     }
 
-    fn string(&mut self, pair: &Pair<'_, R>) -> String {
+    fn string<'p>(&mut self, pair: &Pair<'p, R>) -> Cow<'p, str> {
         unescaped(pair.as_str()).unwrap_or_else(|BadEscapes { count, rest }| {
             let error = SyntaxError { span: self.span(pair), kind: SyntaxErrorKind::BadEscape };
             self.errors.extend(std::iter::repeat_n(error, count));
-            rest
+            Cow::Owned(rest)
         })
     }
 
@@ -261,10 +268,10 @@ struct BadEscapes {
 }
 
 /// What stands between the quotes of `"..."`, with its escapes resolved.
-fn unescaped(written: &str) -> Result<String, BadEscapes> {
+fn unescaped(written: &str) -> Result<Cow<'_, str>, BadEscapes> {
     let raw = written.get(1..written.len().saturating_sub(1)).unwrap_or_default();
-    if !raw.contains('\\') {
-        return Ok(raw.to_owned());
+    if !raw.as_bytes().contains(&b'\\') {
+        return Ok(Cow::Borrowed(raw));
     }
     let (mut rest, mut count) = (String::with_capacity(raw.len()), 0_usize);
     let mut chars = raw.chars();
@@ -278,7 +285,7 @@ fn unescaped(written: &str) -> Result<String, BadEscapes> {
             Some(_) => count = count.saturating_add(1),
         }
     }
-    if count == 0 { Ok(rest) } else { Err(BadEscapes { count, rest }) }
+    if count == 0 { Ok(Cow::Owned(rest)) } else { Err(BadEscapes { count, rest }) }
 }
 
 /// The milliseconds of a duration like `24h`; none beyond 64 bits, or if it is none.

@@ -7,6 +7,8 @@
 //!
 //! Functions follow the grammar's rules in name and order. A sign or keyword is known by its text: no other token has it.
 
+use std::borrow::Cow;
+
 use super::{duration_ms, raw, unescaped};
 use crate::keywords::RESERVED;
 use crate::token::{NESTING_LIMIT, Token, TokenKind};
@@ -23,7 +25,8 @@ pub(super) fn rule(text: &str, words: &[Token]) -> Option<Rule> {
     if words.len() > WORDS_LIMIT {
         return None;
     }
-    let mut quick = Quick { text, words, at: 0 };
+    let mut quick = Quick { text, words, at: 0, word: "" };
+    quick.go_to(0);
     let rule = quick.rule()?;
     (quick.at == words.len()).then_some(rule)
 }
@@ -33,16 +36,27 @@ struct Quick<'t> {
     text: &'t str,
     words: &'t [Token],
     at: usize,
+    /// The text of the word at this place; empty behind the last one.
+    word: &'t str,
 }
 
 impl<'t> Quick<'t> {
+    fn go_to(&mut self, at: usize) {
+        self.at = at;
+        self.word = self.words.get(at).map_or("", |word| word.span.of(self.text));
+    }
+
+    fn next(&mut self) {
+        self.go_to(self.at.saturating_add(1));
+    }
+
     /// The text of the word that is `ahead`; empty behind the last one.
     fn ahead(&self, ahead: usize) -> &'t str {
         self.words.get(self.at.saturating_add(ahead)).map_or("", |word| word.span.of(self.text))
     }
 
     fn is(&self, word: &str) -> bool {
-        self.ahead(0) == word
+        self.word == word
     }
 
     fn kind(&self, ahead: usize) -> Option<TokenKind> {
@@ -59,14 +73,12 @@ impl<'t> Quick<'t> {
         Span { start, end: last.map_or(start, |word| word.span.end) }
     }
 
-    fn next(&mut self) {
-        self.at = self.at.saturating_add(1);
-    }
-
     /// Goes on if this is the word.
     fn eat(&mut self, word: &str) -> bool {
         let is = self.is(word);
-        self.at = self.at.saturating_add(usize::from(is));
+        if is {
+            self.next();
+        }
         is
     }
 
@@ -77,9 +89,10 @@ impl<'t> Quick<'t> {
 
     /// A word of this kind.
     fn of_kind(&mut self, kind: TokenKind) -> Option<(&'t str, Span)> {
-        let word = self.words.get(self.at).filter(|word| word.kind == kind)?;
+        let span = self.words.get(self.at).filter(|word| word.kind == kind)?.span;
+        let text = self.word;
         self.next();
-        Some((word.span.of(self.text), word.span))
+        Some((text, span))
     }
 
     fn rule(&mut self) -> Option<Rule> {
@@ -117,9 +130,14 @@ impl<'t> Quick<'t> {
         Some(all)
     }
 
-    /// Any number of them before a closing bracket, with a comma behind the last one or none.
-    fn bracketed<T>(&mut self, close: &str, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let mut all = Vec::new();
+    /// Any number of them, probably about so many, before a closing bracket, with a comma behind the last one or none.
+    fn bracketed<T>(
+        &mut self,
+        close: &str,
+        about: usize,
+        mut each: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut all = Vec::with_capacity(about);
         while !self.eat(close) {
             all.push(each(self)?);
             if !self.eat(",") {
@@ -138,7 +156,7 @@ impl<'t> Quick<'t> {
 
     /// Behind the opening bracket.
     fn arguments(&mut self) -> Option<Vec<(Name, Expr)>> {
-        self.bracketed(")", |quick| {
+        self.bracketed(")", 0, |quick| {
             let name = quick.any_name()?;
             quick.want(":")?;
             Some((name, quick.expr()?))
@@ -204,6 +222,10 @@ impl<'t> Quick<'t> {
     }
 
     fn expr(&mut self) -> Option<Expr> {
+        // Most of what stands in lists: it goes no further, whatever could follow a value.
+        if self.kind(0) == Some(TokenKind::String) && matches!(self.ahead(1), "," | "]" | ")") {
+            return self.primary();
+        }
         self.joined("or", Self::and_expr, ExprKind::Or)
     }
 
@@ -251,23 +273,23 @@ impl<'t> Quick<'t> {
         }
         let left = self.operand()?;
         let is_negated = self.eat("not");
-        let (relation, next) = (self.ahead(0), self.at.saturating_add(1));
+        let relation = self.word;
         let of = match (self.kind(0), relation) {
             (Some(TokenKind::Operator), _) if !is_negated => self.compare(left)?,
             (_, "in") => {
-                self.at = next;
+                self.next();
                 ExprKind::In(Box::new(left), Box::new(self.operand()?))
             }
             (_, "like") => {
-                self.at = next;
+                self.next();
                 ExprKind::Like(Box::new(left), self.string()?)
             }
             (_, "matches") => {
-                self.at = next;
+                self.next();
                 ExprKind::Matches(Box::new(left), self.pattern()?)
             }
             (_, "is") if !is_negated => {
-                self.at = next;
+                self.next();
                 let missing = if self.eat("null") { Missing::Null } else { Missing::Absent };
                 if missing == Missing::Absent {
                     self.want("absent")?;
@@ -283,7 +305,7 @@ impl<'t> Quick<'t> {
     }
 
     fn compare(&mut self, left: Expr) -> Option<ExprKind> {
-        let op = match self.ahead(0) {
+        let op = match self.word {
             "==" => CompareOp::Equal,
             "!=" => CompareOp::NotEqual,
             "<" => CompareOp::Less,
@@ -319,11 +341,11 @@ impl<'t> Quick<'t> {
     fn primary(&mut self) -> Option<Expr> {
         let start = self.start();
         let kind = match self.kind(0)? {
-            TokenKind::String => ExprKind::Text(self.string()?.text),
+            TokenKind::String => ExprKind::Text(self.unquoted()?.0.into()),
             TokenKind::Number => self.number()?,
             TokenKind::Open if self.is("[") => return self.list(),
             TokenKind::Open if self.eat("(") => return self.group(start),
-            TokenKind::Word => match self.ahead(0) {
+            TokenKind::Word => match self.word {
                 truth @ ("true" | "false") => {
                     self.next();
                     ExprKind::Bool(truth == "true")
@@ -345,7 +367,7 @@ impl<'t> Quick<'t> {
 
     /// Behind the opening bracket, which stands at `start`.
     fn group(&mut self, start: u32) -> Option<Expr> {
-        let quantified = matches!(self.ahead(0), "any" | "all" | "none") && self.ahead(1) != "(";
+        let quantified = matches!(self.word, "any" | "all" | "none") && self.ahead(1) != "(";
         let inner = if quantified {
             let quantifier = self.quantifier()?;
             let kind = self.quantified(quantifier)?;
@@ -360,7 +382,7 @@ impl<'t> Quick<'t> {
     }
 
     fn quantifier(&mut self) -> Option<Quantifier> {
-        let quantifier = match self.ahead(0) {
+        let quantifier = match self.word {
             "any" => Quantifier::Any,
             "all" => Quantifier::All,
             "none" => Quantifier::None,
@@ -396,7 +418,9 @@ impl<'t> Quick<'t> {
     fn list(&mut self) -> Option<Expr> {
         let start = self.start();
         self.want("[")?;
-        let values = self.bracketed("]", Self::expr)?;
+        let rest = self.words.get(self.at..).unwrap_or_default();
+        let most = rest.iter().take_while(|word| word.kind != TokenKind::Close).count().div_ceil(2);
+        let values = self.bracketed("]", most, Self::expr)?;
         Some(Expr { span: self.since(start), kind: ExprKind::List(values) })
     }
 
@@ -408,13 +432,14 @@ impl<'t> Quick<'t> {
         let arguments = self.arguments()?;
         let ExprKind::Path(names) = &path.kind else { return None };
         let text = names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
-        let kind = ExprKind::Apply(Name { text, span: path.span }, arguments);
+        let kind = ExprKind::Apply(Name { text: text.into(), span: path.span }, arguments);
         Some(Expr { span: self.since(path.span.start), kind })
     }
 
     fn path(&mut self) -> Option<Expr> {
         let start = self.start();
-        let mut names = vec![self.name()?];
+        let mut names = Names::new();
+        names.push(self.name()?);
         while self.eat(".") {
             let name = if self.kind(0) == Some(TokenKind::String) { self.string() } else { self.any_name() };
             names.push(name?);
@@ -435,23 +460,28 @@ impl<'t> Quick<'t> {
             }
             span = span.to(word);
         }
-        Some(Name { text: span.of(self.text).to_owned(), span })
+        Some(Name { text: span.of(self.text).into(), span })
     }
 
     fn name(&mut self) -> Option<Name> {
-        let word = self.ahead(0);
+        let word = self.word;
         let is_reserved = word.len() <= RESERVED_BYTES_MAX && RESERVED.contains(&word);
         if is_reserved { None } else { self.any_name() }
     }
 
     fn any_name(&mut self) -> Option<Name> {
         let (text, span) = self.of_kind(TokenKind::Word)?;
-        Some(Name { text: text.to_owned(), span })
+        Some(Name { text: text.into(), span })
     }
 
     fn string(&mut self) -> Option<Name> {
+        let (text, span) = self.unquoted()?;
+        Some(Name { text: text.into(), span })
+    }
+
+    fn unquoted(&mut self) -> Option<(Cow<'t, str>, Span)> {
         let (written, span) = self.of_kind(TokenKind::String)?;
-        Some(Name { text: unescaped(written).ok()?, span })
+        Some((unescaped(written).ok()?, span))
     }
 
     fn pattern(&mut self) -> Option<Name> {
@@ -459,7 +489,7 @@ impl<'t> Quick<'t> {
             return self.string();
         }
         let (written, span) = self.of_kind(TokenKind::RawString)?;
-        Some(Name { text: raw(written).to_owned(), span })
+        Some(Name { text: raw(written).into(), span })
     }
 
     fn number(&mut self) -> Option<ExprKind> {

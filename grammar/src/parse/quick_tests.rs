@@ -15,7 +15,7 @@ fn agree(text: &str) {
 
 /// Whether all items of a text are read without pest.
 fn is_quick(text: &str) -> bool {
-    let words = token::words(&token::tokens(text));
+    let words = token::words(text);
     let (items, errors) = token::items(text, &words);
     errors.is_empty()
         && items.iter().all(|item| quick::rule(text, words.get(item.words.clone()).unwrap()).is_some())

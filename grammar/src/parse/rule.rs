@@ -1,6 +1,7 @@
 //! Rules: what they wait for, what they run, and their clauses.
 
 use pest::iterators::Pair;
+use smol_str::SmolStr;
 
 use super::pest_grammar::Rule as R;
 use super::{Reader, significant};
@@ -10,7 +11,7 @@ impl Reader<'_> {
     pub(super) fn rule<'p>(&mut self, inner: impl Iterator<Item = Pair<'p, R>>) -> Option<Rule> {
         let mut rule = Rule {
             name: None,
-            event: Waits::Event(Name { text: String::new(), span: Span::default() }),
+            event: Waits::Event(Name { text: SmolStr::default(), span: Span::default() }),
             condition: None,
             calls: Vec::new(),
             axes: Vec::new(),

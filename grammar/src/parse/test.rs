@@ -19,7 +19,7 @@ impl Reader<'_> {
         }
         let message = match next.as_rule() {
             R::from => Given::File(self.name(significant(next).next()?)?),
-            _ => Given::Json(Name { span: self.span(&next), text: self.json(next)? }),
+            _ => Given::Json(Name { span: self.span(&next), text: self.json(next)?.into() }),
         };
         let (mut facts, mut expects) = (Vec::new(), Vec::new());
         for part in inner {
