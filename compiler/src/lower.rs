@@ -4,15 +4,20 @@
 //! expressions become one, however many rules write them; parts of `and` and `or` that need facts come last. The same
 //! program always gives the same graph.
 
+mod again;
+mod heads;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use taskbot_graph::{
-    Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, FactDef,
-    Graph, HappeningDef, Once, Path, PathId, Place, Quiet, Rule, RuleSource, Scope, SourceFile, Sources,
-    TopicPlan, Value, topic_matches,
+    Action, ArgumentSource, Axis, Clauses, Conjunct, Dialect, Event, EventValue, Expr, ExprId, Graph,
+    HappeningDef, Once, Path, PathId, Place, Quiet, Rule, RuleSource, Scope, TopicPlan, Value, topic_matches,
 };
+
+use again::Numbering;
+use heads::Heads;
 
 use crate::typed::{
     Program, TypedArgument, TypedClauses, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule,
@@ -24,53 +29,54 @@ pub(crate) type Parts = Vec<(Place, ExprId)>;
 /// Expressions that most rules have for themselves.
 const EXPRS_A_RULE: usize = 4;
 
-/// Lowers a program. Gives for each rule of the graph the parts of its condition, for the lints.
-pub(crate) fn lower(program: &Program, files: Vec<SourceFile>) -> (Graph, Vec<Parts>) {
-    let mut lowering = Lowering { declared_facts: &program.facts, asks: true, ..Lowering::default() };
-    let graph = &mut lowering.graph;
-    graph.enums.clone_from(&program.enums);
-    graph.records.clone_from(&program.records);
-    let tasks: BTreeSet<usize> =
-        program.rules.iter().flat_map(|r| r.actions.iter().map(|(task, _)| *task)).collect();
-    graph.tasks = tasks.iter().filter_map(|at| program.tasks.get(*at).cloned()).collect();
-    let task_places: BTreeMap<usize, u32> = tasks.iter().zip(0..).map(|(old, new)| (*old, new)).collect();
-
-    let events: BTreeSet<usize> = program.rules.iter().map(|r| r.event).collect();
-    let event_places: BTreeMap<usize, u32> = events.iter().zip(0..).map(|(old, new)| (*old, new)).collect();
-    let read = read_values(program);
-    for at in &events {
-        let (Some(event), Some(read)) = (program.events.get(*at), read.get(*at)) else { continue };
-        let lowered = lowering.event(event, read);
-        lowering.graph.events.push(lowered);
-    }
-    let count = program.rules.len();
-    lowering.graph.rules.reserve_exact(count);
-    lowering.rule_sources.reserve_exact(count);
-    lowering.parts.reserve_exact(count);
-    lowering.reserve(count.saturating_mul(EXPRS_A_RULE));
-    for rule in &program.rules {
-        lowering.rule(rule, &event_places, &task_places);
-    }
-    lowering.graph.topics = topics(&lowering.graph.events);
-    lowering.graph.sources = Sources { files, rules: lowering.rule_sources };
-    (lowering.graph, lowering.parts)
+/// A lowered program, and what it takes to lower it again.
+#[derive(Debug, Default)]
+pub(crate) struct Lowered {
+    pub(crate) graph: Graph,
+    /// For each rule of the graph the parts of its condition.
+    pub(crate) parts: Vec<Parts>,
+    heads: Heads,
+    /// Places in the graph of the facts that some rule reads.
+    facts: BTreeMap<usize, u32>,
+    /// Places of expressions by their content.
+    exprs: HashTable<ExprId>,
+    hashes: DefaultHashBuilder,
+    paths: HashMap<Path, PathId>,
+    /// Expressions that are a value of an event, by its place among the values.
+    event_values: Vec<Option<ExprId>>,
+    made_by_events: Made,
+    /// For each rule what there was behind it.
+    made: Vec<Made>,
 }
 
-/// The values of each event that some rule reads.
-fn read_values(program: &Program) -> Vec<BTreeSet<usize>> {
-    let mut read = vec![BTreeSet::new(); program.events.len()];
-    for rule in &program.rules {
-        let Some(read) = read.get_mut(rule.event) else { continue };
-        for expr in rule.exprs() {
-            expr.any(&mut |kind| {
-                if let TypedKind::EventValue(at) = kind {
-                    read.insert(*at);
-                }
-                false
-            });
-        }
+/// Numbers of what the graph holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Made {
+    exprs: ExprId,
+    paths: usize,
+    facts: usize,
+}
+
+/// Lowers a program.
+pub(crate) fn lower(program: &Program) -> Lowered {
+    let mut lowering = Lowering { program, state: Lowered::default(), numbering: None, asks: true };
+    let heads = Heads::new(program);
+    let graph = &mut lowering.state.graph;
+    graph.enums.clone_from(&program.enums);
+    graph.records.clone_from(&program.records);
+    graph.tasks = heads.tasks.keys().filter_map(|at| program.tasks.get(*at).cloned()).collect();
+    for at in heads.events.keys() {
+        let (Some(event), Some(read)) = (program.events.get(*at), heads.read.get(*at)) else { continue };
+        let lowered = lowering.event(event, read);
+        lowering.state.graph.events.push(lowered);
     }
-    read
+    lowering.state.heads = heads;
+    lowering.state.made_by_events = lowering.made();
+    lowering.reserve(program.rules.len());
+    program.rules.iter().for_each(|rule| lowering.rule(rule));
+    let graph = &mut lowering.state.graph;
+    graph.topics = topics(&graph.events);
+    lowering.state
 }
 
 /// Which events each topic may be. A pattern's events are given to every exact topic that it covers.
@@ -98,30 +104,41 @@ fn topics(events: &[Event]) -> Vec<TopicPlan> {
     plans
 }
 
-#[derive(Default)]
+/// A program while it is lowered.
 struct Lowering<'p> {
-    graph: Graph,
-    declared_facts: &'p [FactDef],
-    /// Places in the graph of the facts that some rule reads.
-    facts: BTreeMap<usize, u32>,
-    /// Places of expressions by their content.
-    exprs: HashTable<ExprId>,
-    hashes: DefaultHashBuilder,
-    paths: HashMap<Path, PathId>,
-    /// Expressions that are a value of an event, by its place among the values.
-    event_values: Vec<Option<ExprId>>,
+    program: &'p Program,
+    state: Lowered,
+    /// New numbers of expressions, if it is lowered again.
+    numbering: Option<Numbering>,
     /// Whether what is lowered may need facts somewhere, so that its parts must be looked through for them.
     asks: bool,
-    rule_sources: Vec<RuleSource>,
-    parts: Vec<Parts>,
 }
 
 impl Lowering<'_> {
-    /// Makes room for expressions: a table that grows looks at all of them again.
-    fn reserve(&mut self, exprs: usize) {
-        self.graph.exprs.reserve(exprs);
-        let (known, hashes) = (&self.graph.exprs, &self.hashes);
-        self.exprs.reserve(exprs, |id| known.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
+    /// Makes room for so many rules: a table that grows looks at all expressions again.
+    fn reserve(&mut self, rules: usize) {
+        let Lowered { graph, exprs, hashes, parts, made, .. } = &mut self.state;
+        graph.rules.reserve_exact(rules);
+        graph.sources.rules.reserve_exact(rules);
+        parts.reserve_exact(rules);
+        made.reserve_exact(rules);
+        let count = rules.saturating_mul(EXPRS_A_RULE);
+        graph.exprs.reserve(count);
+        exprs.reserve(count, |id| graph.exprs.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
+    }
+
+    /// What there is so far.
+    fn made(&self) -> Made {
+        let graph = &self.state.graph;
+        let exprs = u32::try_from(graph.exprs.len()).unwrap_or(u32::MAX);
+        let exprs = self.numbering.as_ref().map_or(exprs, Numbering::next);
+        Made { exprs, paths: graph.paths.len(), facts: graph.facts.len() }
+    }
+
+    /// A rule is done.
+    fn is_made(&mut self) {
+        let made = self.made();
+        self.state.made.push(made);
     }
 
     fn event(&mut self, event: &TypedEvent, read: &BTreeSet<usize>) -> Event {
@@ -159,7 +176,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn rule(&mut self, rule: &TypedRule, events: &BTreeMap<usize, u32>, tasks: &BTreeMap<usize, u32>) {
+    fn rule(&mut self, rule: &TypedRule) {
         let (condition, conjuncts, parts) = match &rule.condition {
             None => (None, Vec::new(), Parts::new()),
             Some(condition) => {
@@ -181,14 +198,15 @@ impl Lowering<'_> {
                     TypedArgument::Default => ArgumentSource::Default,
                 });
                 let arguments = arguments.collect();
-                Some(Action { task: *tasks.get(task)?, arguments })
+                Some(Action { task: *self.state.heads.tasks.get(task)?, arguments })
             })
             .collect();
         let clauses = self.clauses(&rule.clauses);
-        let Some(event) = events.get(&rule.event).copied() else { return };
-        self.parts.push(parts);
-        self.rule_sources.push(RuleSource { place: rule.place, doc: rule.doc.clone(), conjuncts });
-        self.graph.rules.push(Rule {
+        let event = self.state.heads.events.get(&rule.event).copied().unwrap_or(u32::MAX);
+        let state = &mut self.state;
+        state.parts.push(parts);
+        state.graph.sources.rules.push(RuleSource { place: rule.place, doc: rule.doc.clone(), conjuncts });
+        state.graph.rules.push(Rule {
             name: rule.name.clone(),
             event,
             scope: rule.scope,
@@ -198,6 +216,7 @@ impl Lowering<'_> {
             actions,
             clauses,
         });
+        self.is_made();
     }
 
     /// A rule's condition, those of its parts that must all hold, and every part that is a condition itself, outermost first.
@@ -307,12 +326,13 @@ impl Lowering<'_> {
     }
 
     fn path(&mut self, path: &Path) -> PathId {
-        if let Some(known) = self.paths.get(path) {
+        let Lowered { graph, paths, .. } = &mut self.state;
+        if let Some(known) = paths.get(path) {
             return *known;
         }
-        let id = u32::try_from(self.graph.paths.len()).unwrap_or(u32::MAX);
-        self.graph.paths.push(path.clone());
-        self.paths.insert(path.clone(), id);
+        let id = u32::try_from(graph.paths.len()).unwrap_or(u32::MAX);
+        graph.paths.push(path.clone());
+        paths.insert(path.clone(), id);
         id
     }
 
@@ -364,40 +384,50 @@ impl Lowering<'_> {
 
     /// The place of an expression; an equal one has the same.
     fn shared(&mut self, lowered: Expr) -> ExprId {
-        let (exprs, hashes) = (&mut self.graph.exprs, &self.hashes);
-        let hash = hashes.hash_one(&lowered);
+        let Lowered { graph, exprs: places, hashes, .. } = &mut self.state;
+        let (exprs, hash) = (&mut graph.exprs, hashes.hash_one(&lowered));
         let is_it = |id: &ExprId| exprs.get(*id as usize) == Some(&lowered);
-        if let Some(known) = self.exprs.find(hash, is_it) {
-            return *known;
+        let id = places.find(hash, is_it).copied().unwrap_or_else(|| {
+            let id = u32::try_from(exprs.len()).unwrap_or(u32::MAX);
+            exprs.push(lowered);
+            places.insert_unique(hash, id, |id| exprs.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
+            id
+        });
+        self.needed(id)
+    }
+
+    fn needed(&mut self, id: ExprId) -> ExprId {
+        if let Some(numbering) = &mut self.numbering {
+            numbering.number(id);
         }
-        let id = u32::try_from(exprs.len()).unwrap_or(u32::MAX);
-        exprs.push(lowered);
-        self.exprs.insert_unique(hash, id, |id| exprs.get(*id as usize).map_or(0, |e| hashes.hash_one(e)));
         id
     }
 
     /// A value of the event: the most frequent expression by far.
     fn event_value(&mut self, at: usize) -> ExprId {
-        if let Some(Some(known)) = self.event_values.get(at) {
-            return *known;
+        if let Some(Some(known)) = self.state.event_values.get(at) {
+            let known = *known;
+            return self.needed(known);
         }
         let id = self.shared(Expr::EventValue(u32::try_from(at).unwrap_or(u32::MAX)));
-        if self.event_values.len() <= at {
-            self.event_values.resize(at.saturating_add(1), None);
+        let values = &mut self.state.event_values;
+        if values.len() <= at {
+            values.resize(at.saturating_add(1), None);
         }
-        if let Some(known) = self.event_values.get_mut(at) {
+        if let Some(known) = values.get_mut(at) {
             *known = Some(id);
         }
         id
     }
 
     fn fact(&mut self, declared: usize) -> u32 {
-        if let Some(known) = self.facts.get(&declared) {
+        let Lowered { graph, facts, .. } = &mut self.state;
+        if let Some(known) = facts.get(&declared) {
             return *known;
         }
-        let place = u32::try_from(self.graph.facts.len()).unwrap_or(u32::MAX);
-        self.graph.facts.extend(self.declared_facts.get(declared).cloned());
-        self.facts.insert(declared, place);
+        let place = u32::try_from(graph.facts.len()).unwrap_or(u32::MAX);
+        graph.facts.extend(self.program.facts.get(declared).cloned());
+        facts.insert(declared, place);
         place
     }
 }

@@ -1,8 +1,8 @@
 //! Compiling, for the first time and again.
 //!
 //! Comes in: the texts of one's own .tb files, and manifests. Goes out: what the compiler makes of them. A `Compiler` remembers the last
-//! program and does only what changed: of a file that changed the items that changed are parsed, and rules are checked again
-//! where they, or any declaration, changed. The result is the same as that of a fresh compiler, byte for byte. What is remembered is
+//! program and does only what changed: of a file that changed the items that changed are parsed, and rules are checked and lowered
+//! again where they, or any declaration, changed. The result is the same as that of a fresh compiler, byte for byte. What is remembered is
 //! the last program, as it was given out, and its declarations' texts: no more than a small multiple of one program.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,8 @@ use taskbot_graph::{Place, SourceFile};
 
 use crate::check::{self, Before, Checked};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::{Compiled, Manifest, Origin, SourceText, analysis, imports, lower, names, syntax};
+use crate::lower::{self, Lowered};
+use crate::{Compiled, Manifest, Origin, Program, SourceText, analysis, imports, names, syntax};
 
 /// A compiler that remembers what it compiled last.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct Last {
     declarations: Declarations,
     /// How each rule of the program was checked.
     checked: Vec<Checked>,
+    /// What it takes to lower it again, but for what was given out.
+    lowered: Option<Lowered>,
 }
 
 impl Compiler {
@@ -94,25 +97,38 @@ fn build(last: Option<Last>, sources: &[SourceText], manifests: &[Manifest]) -> 
     let names = names::collect(placed, &mut diagnostics);
     let own = read.iter().zip(&files).zip(0..).skip(own_from);
     let declarations = declarations(own.map(|((of, file), at)| (at, file, &*of.tree)), manifests);
-    let before = remembered.and_then(|remembered| remembered.before(&read, &declarations));
+    let (before, lowered) =
+        remembered.and_then(|remembered| remembered.before(&read, &declarations)).unwrap_or_default();
     imports::check(&names, &files, &mut diagnostics);
     let check::Typed { program, used_lets, checked } =
-        check::check(&names, manifests, before.unwrap_or_default(), &mut diagnostics);
+        check::check(&names, manifests, before, &mut diagnostics);
     settle(&mut diagnostics, &files, &unread);
 
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let lowered = (!failed).then(|| lower::lower(&program, files.clone()));
-    let (graph, parts) = lowered.map_or((None, Vec::new()), |(graph, parts)| (Some(graph), parts));
-    let graph = graph.filter(|graph| {
+    let lowered = (!failed).then(|| lower(&program, &files, &checked, lowered));
+    let mut lowered = lowered.filter(|lowered| {
         let before = diagnostics.len();
-        analysis::loops(&program, graph, &mut diagnostics);
+        analysis::loops(&program, &lowered.graph, &mut diagnostics);
         diagnostics.len() == before
     });
+    let graph = lowered.as_mut().map(|lowered| std::mem::take(&mut lowered.graph));
+    let parts = lowered.as_mut().map(|lowered| std::mem::take(&mut lowered.parts)).unwrap_or_default();
     let rules = names.rules.len();
     let origins = (0..files.len()).map(origin).collect();
     let (trees, errors) = read.into_iter().map(|of| (of.tree, of.errors)).unzip();
     let compiled = Compiled { files, rules, diagnostics, program, graph, trees, origins, used_lets, parts };
-    Last { compiled, errors, declarations, checked }
+    Last { compiled, errors, declarations, checked, lowered }
+}
+
+/// Lowers a program; of one that was lowered before, what changed.
+fn lower(program: &Program, files: &[SourceFile], checked: &[Checked], before: Option<Lowered>) -> Lowered {
+    let again = before.and_then(|before| {
+        let same = before.same(program, checked);
+        before.again(program, same)
+    });
+    let mut lowered = again.unwrap_or_else(|| lower::lower(program));
+    lowered.graph.sources.files = files.to_vec();
+    lowered
 }
 
 /// Brings diagnostics into their order, and leaves out what another one has told.
@@ -182,23 +198,27 @@ struct Remembered {
     files: BTreeMap<String, (usize, String, Arc<tree::File>, Vec<SyntaxError>)>,
     /// For each file, which of its items are rules.
     rules: Vec<Vec<usize>>,
-    program: crate::Program,
+    program: Program,
     checked: Vec<Checked>,
+    lowered: Option<Lowered>,
     declarations: Declarations,
 }
 
 impl Remembered {
     fn new(last: Last) -> Self {
-        let Last { compiled, errors, declarations, checked } = last;
+        let Last { compiled, errors, declarations, checked, mut lowered } = last;
+        if let (Some(lowered), Some(graph)) = (&mut lowered, compiled.graph) {
+            (lowered.graph, lowered.parts) = (graph, compiled.parts);
+        }
         let rules = compiled.trees.iter().map(|tree| rules_of(tree)).collect();
         let files = compiled.files.into_iter().zip(compiled.trees).zip(errors).enumerate();
         let own = files.zip(compiled.origins).filter(|(_, origin)| *origin == Origin::Own);
         let files = own.map(|((at, ((file, tree), errors)), _)| (file.path, (at, file.text, tree, errors)));
-        Self { files: files.collect(), rules, program: compiled.program, checked, declarations }
+        Self { files: files.collect(), rules, program: compiled.program, checked, lowered, declarations }
     }
 
-    /// The rules that need not be checked again; none if what they build on changed.
-    fn before(self, read: &[Read], declarations: &Declarations) -> Option<Before> {
+    /// The rules that need not be checked again, and the lowered program; none if what they build on changed.
+    fn before(self, read: &[Read], declarations: &Declarations) -> Option<(Before, Option<Lowered>)> {
         if self.declarations != *declarations {
             return None;
         }
@@ -224,7 +244,7 @@ impl Remembered {
                 _ => None,
             }));
         }
-        Some(Before::new(self.program.rules, self.checked, places))
+        Some((Before::new(self.program.rules, self.checked, places), self.lowered))
     }
 }
 

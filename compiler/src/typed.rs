@@ -125,6 +125,26 @@ impl TypedRule {
     }
 }
 
+/// A rule that stands somewhere else than before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// Where it stood.
+    pub(crate) from: Place,
+    /// Where it stands now.
+    pub(crate) to: Place,
+}
+
+impl Moved {
+    /// Moves a place with the rule. What it took from lets and facts stays where that is.
+    pub(crate) fn shift(self, at: &mut Place) {
+        let Self { from, to } = self;
+        if at.file == from.file && at.start >= from.start && at.end <= from.end {
+            let by = to.start.wrapping_sub(from.start);
+            *at = Place { file: to.file, start: at.start.wrapping_add(by), end: at.end.wrapping_add(by) };
+        }
+    }
+}
+
 /// A rule's windows and limits; see [`taskbot_graph::Clauses`] for their meaning.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the same clauses as those of the graph")]

@@ -156,3 +156,67 @@ fn a_right_program_is_compiled_again_as_it_moves() {
         assert!(compiler.compile(&sources, &[]).graph.is_some());
     }
 }
+
+/// A rule that is right, by numbers: few values, so that rules share parts, and a change makes, drops or takes what others need.
+fn right(at: usize, (form, one, other): (u8, u8, u8)) -> String {
+    let part = |n: u8| match n % 8 {
+        0 => "package.name == \"a\"".to_owned(),
+        1 => format!("package.name in [\"a\", \"b{}\"]", n / 8 % 3),
+        2 => "package.lang == C".to_owned(),
+        3 => "not (package.name like \"x*\")".to_owned(),
+        4 => format!("package.evr >= \"{}.0-1\"", n / 8 % 2),
+        5 => "(package.name == \"a\" or package.lang == C)".to_owned(),
+        6 => "(package.name like \"x*\" or package.evr >= \"1.0-1\")".to_owned(),
+        _ => "package.version matches r\"^1\"".to_owned(),
+    };
+    let (one, other) = (part(one), part(other));
+    let doc = if form % 5 == 0 { "## Why.\n" } else { "" };
+    match form % 7 {
+        0 => format!("{doc}rule r{at} on koji.build.completed where {one} run rpmlint\n"),
+        1 => format!("{doc}rule r{at} on koji.build.completed where {one} and {other} run rpmlint\n"),
+        2 => format!(
+            "{doc}rule r{at} on koji.build.completed where {one} or {other} run rpmlint once per package.name within 2h\n"
+        ),
+        3 => format!(
+            "{doc}rule r{at} on bodhi.update.testing where {one} and ({other} or {one}) run depcheck\n"
+        ),
+        4 => format!(
+            "{doc}rule r{at} on bodhi.update.testing where {other} run rpmlint superseding per package.name\n"
+        ),
+        5 => format!(
+            "{doc}rule r{at} on topic \"a.b{}.c\" where body.x == 1 run echo(n: body.y else \"n\")\n",
+            form / 7 % 2
+        ),
+        _ => format!(
+            "{doc}rule r{at} on koji.build.completed where {one} and {other} run echo(n: package.name)\n"
+        ),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 25, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Such a program is lowered every time, so nearly all of it is kept from before.
+    #[test]
+    fn a_right_program_after_random_edits(
+        first in proptest::collection::vec((0..6_u8, any::<u8>(), any::<u8>()), 1..16),
+        edits in proptest::collection::vec(
+            (any::<Index>(), 0..3_usize, proptest::collection::vec(any::<(u8, u8, u8)>(), 0..3)), 1..8
+        ),
+    ) {
+        let mut next = first.len();
+        let mut rules: Vec<String> = first.into_iter().enumerate().map(|(at, of)| right(at, of)).collect();
+        let mut compiler = Compiler::default();
+        for (at, removed, added) in edits {
+            let from = at.index(rules.len() + 1);
+            let to = rules.len().min(from + removed);
+            let added: Vec<String> = added.into_iter().zip(next..).map(|(of, at)| right(at, of)).collect();
+            next += added.len();
+            rules.splice(from..to, added);
+            let text = format!("task echo {{ n: string repository \"https://example.org/e.git\" }}\n{}", rules.concat());
+            let sources = [SourceText { path: "rules.tb".into(), text }];
+            agree(&mut compiler, &sources);
+            prop_assert!(compiler.compile(&sources, &[]).graph.is_some(), "{:?}", compiler.compile(&sources, &[]).diagnostics);
+        }
+    }
+}

@@ -9,15 +9,17 @@ use std::vec::IntoIter;
 
 use taskbot_graph::Place;
 
-use crate::typed::{TypedExpr, TypedRule};
+use crate::typed::{Moved, TypedExpr, TypedRule};
 
 /// How a rule was checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
     /// Its place among all rules.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// The lets that it reads; none if something was told about it.
     pub(super) lets: Option<BTreeSet<String>>,
+    /// Its place among all rules of the last program, if it is the same as there.
+    pub(crate) was: Option<usize>,
 }
 
 /// The rules of the last program, in order.
@@ -35,28 +37,24 @@ impl Before {
         Self { rules: Some(rules.into_iter().zip(checked).peekable()), places }
     }
 
-    /// The typed form of a rule that is the same as before, and the lets that it reads.
-    pub(super) fn take(&mut self, at: usize) -> Option<(TypedRule, BTreeSet<String>)> {
+    /// Where a rule that is the same as before was, its typed form, and the lets that it reads.
+    pub(super) fn take(&mut self, at: usize) -> Option<(usize, TypedRule, BTreeSet<String>)> {
         let was = (*self.places.get(at)?)?;
         let rules = self.rules.as_mut()?;
         while rules.next_if(|(_, checked)| checked.at < was).is_some() {}
         let (rule, checked) = rules.next_if(|(_, checked)| checked.at == was)?;
-        checked.lets.map(|lets| (rule, lets))
+        checked.lets.map(|lets| (was, rule, lets))
     }
 }
 
-/// Moves a rule. What it took from lets and facts stays where that is.
+/// Moves a rule.
 pub(super) fn move_to(rule: &mut TypedRule, place: Place) {
     let from = std::mem::replace(&mut rule.place, place);
     if from == place {
         return;
     }
-    let by = place.start.wrapping_sub(from.start);
-    let mut shift = |at: &mut Place| {
-        if at.file == from.file && at.start >= from.start && at.end <= from.end {
-            *at = Place { file: place.file, start: at.start.wrapping_add(by), end: at.end.wrapping_add(by) };
-        }
-    };
+    let moved = Moved { from, to: place };
+    let mut shift = |at: &mut Place| moved.shift(at);
     rule.exprs_mut().for_each(|expr| each_place(expr, &mut shift));
 }
 

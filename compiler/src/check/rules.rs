@@ -48,18 +48,18 @@ impl Checker<'_, '_> {
                 self.second_rule(placed, &name, first);
             }
             let told = self.diagnostics.len();
-            let rule = match before.take(at) {
-                Some((rule, lets)) => {
+            let (was, rule) = match before.take(at) {
+                Some((was, rule, lets)) => {
                     self.used_lets = lets;
-                    self.rule_again(placed, rule, place)
+                    (Some(was), self.rule_again(placed, rule, place))
                 }
-                None => self.rule(placed, name.into_owned(), place),
+                None => (None, self.rule(placed, name.into_owned(), place)),
             };
             let lets = std::mem::take(&mut self.used_lets);
             all_lets.extend(lets.iter().cloned());
             if let Some(rule) = rule {
                 self.program.rules.push(rule);
-                checked.push(Checked { at, lets: (told == self.diagnostics.len()).then_some(lets) });
+                checked.push(Checked { at, lets: (told == self.diagnostics.len()).then_some(lets), was });
             }
         }
         self.used_lets = all_lets;
