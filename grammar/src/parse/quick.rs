@@ -7,6 +7,8 @@
 //!
 //! Functions follow the grammar's rules in name and order. A sign or keyword is known by its text: no other token has it.
 
+mod place;
+
 use std::borrow::Cow;
 
 use super::{duration_ms, raw, unescaped};
@@ -41,60 +43,6 @@ struct Quick<'t> {
 }
 
 impl<'t> Quick<'t> {
-    fn go_to(&mut self, at: usize) {
-        self.at = at;
-        self.word = self.words.get(at).map_or("", |word| word.span.of(self.text));
-    }
-
-    fn next(&mut self) {
-        self.go_to(self.at.saturating_add(1));
-    }
-
-    /// The text of the word that is `ahead`; empty behind the last one.
-    fn ahead(&self, ahead: usize) -> &'t str {
-        self.words.get(self.at.saturating_add(ahead)).map_or("", |word| word.span.of(self.text))
-    }
-
-    fn is(&self, word: &str) -> bool {
-        self.word == word
-    }
-
-    fn kind(&self, ahead: usize) -> Option<TokenKind> {
-        self.words.get(self.at.saturating_add(ahead)).map(|word| word.kind)
-    }
-
-    fn start(&self) -> u32 {
-        self.words.get(self.at).map_or(0, |word| word.span.start)
-    }
-
-    /// From a place to the end of the word read last.
-    fn since(&self, start: u32) -> Span {
-        let last = self.at.checked_sub(1).and_then(|at| self.words.get(at));
-        Span { start, end: last.map_or(start, |word| word.span.end) }
-    }
-
-    /// Goes on if this is the word.
-    fn eat(&mut self, word: &str) -> bool {
-        let is = self.is(word);
-        if is {
-            self.next();
-        }
-        is
-    }
-
-    /// This word, or pest judges.
-    fn want(&mut self, word: &str) -> Option<()> {
-        self.eat(word).then_some(())
-    }
-
-    /// A word of this kind.
-    fn of_kind(&mut self, kind: TokenKind) -> Option<(&'t str, Span)> {
-        let span = self.words.get(self.at).filter(|word| word.kind == kind)?.span;
-        let text = self.word;
-        self.next();
-        Some((text, span))
-    }
-
     fn rule(&mut self) -> Option<Rule> {
         let name = if self.eat("rule") { Some(self.any_name()?) } else { None };
         self.want("on")?;
@@ -510,13 +458,5 @@ impl<'t> Quick<'t> {
 
     fn int(&mut self) -> Option<i64> {
         if let ExprKind::Int(int) = self.number()? { Some(int) } else { None }
-    }
-
-    /// What would make one word of this one and the next is left to pest.
-    fn ends_alone(&self) -> Option<()> {
-        let end = self.words.get(self.at)?.span.end;
-        let after = self.text.as_bytes().get(end as usize);
-        let goes_on = after.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        (!goes_on).then_some(())
     }
 }
