@@ -112,7 +112,7 @@ fn what_lints_say_of_conditions_is_so() {
     });
     outcome.unwrap();
     assert!(
-        claims.get() > 50 && looked.get() > 1000,
+        claims.get() > 50 && looked.get() > 300,
         "hardly any claims: {} on {} cases",
         claims.get(),
         looked.get()
