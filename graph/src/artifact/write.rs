@@ -4,7 +4,7 @@
 //! place; a comparison with a text or a whole number holds it itself. Equal texts and equal details are written once. The
 //! same graph always gives the same bytes: nothing here depends on the order of a hash map.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use serde::Serialize;
 

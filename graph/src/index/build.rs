@@ -6,7 +6,9 @@
 //! dyadic cells (a segment tree laid out in the hash table), so that a number is looked up once for each level.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
 
 use super::access::{Column, Key, Known, Need, ways};
 use super::check::{Check, best_check, rank_buckets};

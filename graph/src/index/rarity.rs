@@ -4,7 +4,9 @@
 //! ask for is not rare; of what nobody else asks for little is known, so what is usual counts. It is a guess: a wrong one costs
 //! time and changes no result.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
 
 use super::access::{Bound, Column, Edge, Key, Need};
 use super::{KIND_EQUAL, KIND_GRAM, KIND_PREFIX, KIND_SUFFIX, number_key, sized};

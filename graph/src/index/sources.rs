@@ -4,7 +4,9 @@
 //! that a value is read and looked up once for all events that a topic may be. What reads more than the body, or a subject, is its
 //! own event's alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
 
 use super::access::{Column, GRAMS, LENGTHS, Need};
 use super::{
