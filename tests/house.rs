@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("taskbot-stdlib", &[]),
     ("taskbot-compiler", &["taskbot-grammar", "taskbot-graph", "taskbot-stdlib"]),
     ("taskbot-runtime", &["taskbot-graph"]),
-    ("taskbot-fuzz", &["taskbot-compiler", "taskbot-grammar"]),
+    ("taskbot-fuzz", &["taskbot-compiler", "taskbot-grammar", "taskbot-graph"]),
     ("taskbot-benches", &["taskbot-compiler", "taskbot-grammar", "taskbot-graph", "taskbot-runtime"]),
     (
         "taskbot",

@@ -2,11 +2,13 @@
 //!
 //! Comes in: a text. Goes out: nothing; a target panics where a promise does not hold. `mutate` makes texts out of those of the
 //! project, by a seed, so that each case can be had again; `hunt` runs cases and makes a failing one small. A test of the
-//! suite runs a fixed number of cases; `cargo run --release -p taskbot-fuzz -- TARGET SECONDS` runs for longer.
+//! suite runs a fixed number of cases; `cargo run --release -p taskbot-fuzz -- TARGET SECONDS` runs for longer. `worst` is another
+//! hunt: for rule sets and messages that are slow to judge.
 #![forbid(unsafe_code)]
 
 pub mod hunt;
 pub mod mutate;
+pub mod worst;
 
 use taskbot_compiler::{SourceText, compile};
 use taskbot_grammar::{Token, format, parse, tokens, words};

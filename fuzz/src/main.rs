@@ -1,5 +1,8 @@
-//! `cargo run --release -p taskbot-fuzz -- TARGET SECONDS [SEED]`: a target for a while, from a seed on.
+//! `cargo run --release -p taskbot-fuzz -- TARGET SECONDS [SEED]`: a target for a while, from a seed on; or
+//! `... -- worst-match [--kind KIND] [--minutes MINUTES] [--seed SEED] [--out FOLDER]`: what is slow to judge.
 #![forbid(unsafe_code)]
+
+mod worst_match;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,11 +12,17 @@ use taskbot_fuzz::{TARGETS, hunt, mutate};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = arguments.split_first()
+        && first == worst_match::NAME
+    {
+        return worst_match::run(rest);
+    }
     let number = |at: usize| arguments.get(at).map(|text| text.parse::<u64>().ok());
     let target = arguments.first().and_then(|name| TARGETS.iter().find(|t| t.name == name));
     let (Some(target), Some(Some(seconds)), seed) = (target, number(1), number(2)) else {
         let names: Vec<&str> = TARGETS.iter().map(|t| t.name).collect();
         eprintln!("usage: taskbot-fuzz TARGET SECONDS [SEED], where TARGET is one of {}", names.join(", "));
+        eprintln!("       {}", worst_match::USAGE);
         return ExitCode::from(2);
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
