@@ -1,5 +1,5 @@
 //! The search for what is slow to judge: what it makes is compiled and judged, and a seed gives the same again. No time is asserted.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use taskbot_fuzz::mutate::Numbers;
 use taskbot_fuzz::worst::case::{Alike, Asks, Case, Condition, Quantifier, Written};

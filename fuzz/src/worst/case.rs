@@ -47,13 +47,24 @@ pub struct Message {
     pub topic: Topic,
 }
 
-/// One letter many times, and an end.
+/// One letter many times, or two by turns that nobody can foresee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filler {
     /// What is repeated.
     pub letter: char,
     /// How often.
     pub length: usize,
+    /// How many letters there are.
+    pub letters: Letters,
+}
+
+/// How many letters a text has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Letters {
+    /// One.
+    One,
+    /// Also `z`: an automaton that remembers where it saw which has many states.
+    Two,
 }
 
 /// Whether things are the same.

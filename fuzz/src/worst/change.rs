@@ -3,7 +3,7 @@
 //! Comes in: a case, what may be changed of it, numbers. Goes out: another case: a list longer, a text longer, another letter, more
 //! rules, a condition within a quantifier, bytes broken. The same numbers give the same case.
 
-use super::case::{Alike, Asks, Case, Condition, Pattern, Quantifier, Topic, Written};
+use super::case::{Alike, Asks, Case, Condition, Letters, Pattern, Quantifier, Topic, Written};
 use super::kind::Open;
 use crate::mutate::Numbers;
 
@@ -38,6 +38,7 @@ fn resize(case: &mut Case, numbers: &mut Numbers) {
         6 => message.subjects = scaled(message.subjects, numbers),
         7 => message.alike = other(message.alike),
         8 => case.constants = other(case.constants),
+        9 if numbers.below(3) == 0 => message.text.letters = mixed(message.text.letters),
         9 => message.text.letter = letter(numbers),
         10 => message.element.letter = letter(numbers),
         11 if case.declared > 0 => case.declared = scaled(case.declared, numbers).max(1),
@@ -90,6 +91,10 @@ fn scaled(size: usize, numbers: &mut Numbers) -> usize {
 
 fn other(alike: Alike) -> Alike {
     if alike == Alike::Same { Alike::Distinct } else { Alike::Same }
+}
+
+fn mixed(letters: Letters) -> Letters {
+    if letters == Letters::One { Letters::Two } else { Letters::One }
 }
 
 fn letter(numbers: &mut Numbers) -> char {

@@ -3,7 +3,9 @@
 //! Comes in: the name of a kind. Goes out: its first case, and which of the changes it is open to. A kind keeps its subject:
 //! the search for slow globs compares no versions.
 
-use super::case::{Alike, Asks, Case, Condition, Filler, Message, Pattern, Quantifier, Topic, Written};
+use super::case::{
+    Alike, Asks, Case, Condition, Filler, Letters, Message, Pattern, Quantifier, Topic, Written,
+};
 
 /// A kind of case.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +45,7 @@ pub const KINDS: [Kind; 21] = [
     matching("ranges", || condition(Condition::Between)),
     matching("prefixes", || condition(Condition::Begins(4))),
     matching("globs", || condition(Condition::Glob { stars: 2, piece: 4 })),
-    matching("patterns", || condition(Condition::Pattern(Pattern::Ambiguous, 8))),
+    matching("patterns", patterns),
     matching("any", || quantified(Quantifier::Any, Condition::Equal)),
     matching("nested", nested),
     matching("in-list", || quantified(Quantifier::Any, Condition::InTexts)),
@@ -70,7 +72,7 @@ const fn judging(name: &'static str, first: fn() -> Case) -> Kind {
 }
 
 fn condition(condition: Condition) -> Case {
-    let filler = Filler { letter: 'a', length: 16 };
+    let filler = Filler { letter: 'a', length: 16, letters: Letters::One };
     Case {
         rules: 4,
         condition,
@@ -95,6 +97,12 @@ fn condition(condition: Condition) -> Case {
 
 fn quantified(quantifier: Quantifier, of: Condition) -> Case {
     condition(Condition::Quantified(quantifier, Box::new(of)))
+}
+
+fn patterns() -> Case {
+    let case = condition(Condition::Pattern(Pattern::Ambiguous, 32));
+    let text = Filler { letters: Letters::Two, length: 2_000, ..case.message.text };
+    Case { message: Message { text, ..case.message }, ..case }
 }
 
 fn nested() -> Case {

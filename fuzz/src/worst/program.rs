@@ -6,7 +6,9 @@
 
 use std::fmt::Write as _;
 
-use super::case::{Alike, Asks, Case, Condition, Filler, Pattern, Quantifier};
+use crate::mutate::Numbers;
+
+use super::case::{Alike, Asks, Case, Condition, Filler, Letters, Pattern, Quantifier};
 
 const SITE: &str = "repository \"https://tasks.example.org/hostile.git\"";
 
@@ -132,7 +134,9 @@ fn condition(out: &mut String, case: &Case, condition: &Condition, at: Place) {
             )
         }
         Condition::Pattern(pattern, states) => {
-            write!(out, "{name} matches r\"{}{mark}\"", regex(*pattern, filler.letter, *states))
+            let more = if case.constants == Alike::Same { 0 } else { at.rule };
+            let states = states.saturating_add(more);
+            write!(out, "{name} matches r\"{}\"", regex(*pattern, filler.letter, states))
         }
         Condition::SameTexts => write!(out, "text == other"),
         Condition::Older => write!(out, "{} < \"1{mark}-1\"", at.value("version", "version")),
@@ -183,19 +187,24 @@ fn quantified(out: &mut String, case: &Case, quantifier: Quantifier, of: &Condit
     out.push_str(if quantifier == Quantifier::Count { ") > 1000000" } else { ")" });
 }
 
+/// It ends with a class, so that no byte of the text tells soon that it cannot match.
 fn regex(pattern: Pattern, letter: char, states: usize) -> String {
     let states = states.clamp(1, 900);
     match pattern {
-        Pattern::Ambiguous => format!("[{letter}z]*{letter}[{letter}z]{{{states}}}!"),
-        Pattern::Far => format!("{letter}.{{{states}}}!"),
-        Pattern::Nested => format!("^(({letter}+)*{letter}{{1,{states}}})+!$"),
-        Pattern::Words => format!(r"\w{{{}}}!", states.min(20)),
+        Pattern::Ambiguous => format!("[{letter}z]*{letter}[{letter}z]{{{states}}}[^{letter}z]"),
+        Pattern::Far => format!("{letter}.{{{states}}}[^{letter}]"),
+        Pattern::Nested => format!("^(({letter}+)*{letter}{{1,{states}}})+[^{letter}]$"),
+        Pattern::Words => format!(r"\w{{{}}}[^{letter}]", states.min(20)),
     }
 }
 
 impl Filler {
     /// The text.
     pub fn text(&self) -> String {
-        String::from(self.letter).repeat(self.length)
+        if self.letters == Letters::One {
+            return String::from(self.letter).repeat(self.length);
+        }
+        let mut numbers = Numbers::new(0);
+        (0..self.length).map(|_| if numbers.below(2) == 0 { self.letter } else { 'z' }).collect()
     }
 }
