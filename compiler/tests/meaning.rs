@@ -66,6 +66,48 @@ fn a_hostile_message_costs_a_bounded_number_of_steps() {
 }
 
 #[test]
+fn what_long_texts_cost_is_counted() {
+    let text = event("a: [string] b: string", "a: [string], b: string", "a = a b = b");
+    let compared = "rule slow on e where (all x in a where (all y in a where x == y)) and b == \"\" run t";
+    let judgement = judged(
+        &format!("{text}{compared}\nrule quick on e run t\n"),
+        "x.y",
+        &json!({"a": vec!["x".repeat(20_000); 400], "b": "-"}),
+    );
+    assert_eq!(judgement.refused, [], "the second part decides");
+    let compared = compared.replace("b == \"\"", "b == \"-\"");
+    let judgement = judged(
+        &format!("{text}{compared}\nrule quick on e run t\n"),
+        "x.y",
+        &json!({"a": vec!["x".repeat(20_000); 400], "b": "-"}),
+    );
+    assert_eq!(judgement.refused.first().and_then(|r| r.rule.as_deref()), Some("slow"));
+    let glob = format!("rule slow on e where b like \"*{}b*\" run t", "a".repeat(2_000));
+    let judgement = judged(&format!("{text}{glob}\n"), "x.y", &json!({"a": [], "b": "a".repeat(1_000_000)}));
+    assert_eq!(judgement.refused.first().and_then(|r| r.rule.as_deref()), Some("slow"));
+    assert_eq!(judgement.runs, []);
+}
+
+#[test]
+fn every_value_that_an_enum_does_not_list_is_noted_once() {
+    let text = event("c: [colour]", "c: [colour]", "c = c");
+    let text = format!("enum colour {{ red, green }}\n{text}on e where any(x in c where x == red) run t\n");
+    let unknown: Vec<String> = (0..20_000).map(|n| format!("c{}", n % 10_000)).collect();
+    let judgement = judged(&text, "x.y", &json!({"c": unknown}));
+    assert_eq!(judgement.notes.len(), 10_000);
+}
+
+#[test]
+fn a_text_that_repeats_a_piece_leads_to_its_rules_once() {
+    let text = event("a: string", "a: string", "a = a");
+    let rules: String =
+        (0..64).map(|n| format!("rule r{n} on e where a like \"*ddddddddd{n}*\" run t\n")).collect();
+    let judgement =
+        judged(&format!("{text}{rules}"), "x.y", &json!({"a": format!("{}7", "d".repeat(20_000))}));
+    assert_eq!(judgement.runs.first().map(|run| run.asks.len()), Some(1));
+}
+
+#[test]
 fn a_matrix_over_long_lists_is_bounded_whatever_it_excludes() {
     let task = "task t { repository \"https://example.org/t\" x: string y: string }\n";
     let declared = event("a: [string] b: [string]", "a: [string], b: [string]", "a = a b = b");

@@ -145,13 +145,10 @@ impl<'m> Scene<'m> {
             }
             Kind::CompareInt(op, of, n) => self.single(of, |v| compare(op, v, Datum::Int(n))),
             Kind::InTexts(of, set) => self.in_texts(of, set),
-            Kind::Compare(op, left, right) => self.pair(left, right, |a, b| compare(op, a, b)),
+            Kind::Compare(op, left, right) => self.comparison(op, left, right),
             Kind::In(of, set) => self.in_set(of, set),
             Kind::InList(of, list) => self.in_list(of, list),
-            Kind::Like(of, pattern) => {
-                let pattern = self.tables.text(pattern);
-                self.single(of, |v| glob::matches(pattern, &v.text()))
-            }
+            Kind::Like(of, pattern) => self.like(of, self.tables.text(pattern)),
             Kind::Matches(of, text, place) => self.matches(of, text, place),
             Kind::Test(test, of) => match (self.value(of), test) {
                 (Cell::Open(open), _) => Truth::Open(open),
@@ -262,6 +259,28 @@ impl<'m> Scene<'m> {
             Datum::List(items) => items.iter().any(|item| item.same(v)),
             _ => false,
         })
+    }
+
+    /// Two texts of the message may be long, and be compared for each pair of elements.
+    fn comparison(&mut self, op: CompareOp, left: NodeId, right: NodeId) -> Truth<'m> {
+        if let Cell::Value(Datum::Text(a)) = self.value(left)
+            && let Cell::Value(Datum::Text(b)) = self.value(right)
+            && let Err(too_many) = self.spend(a.len().min(b.len()) / limits::PATTERN_CHARS_PER_STEP)
+        {
+            return Truth::Open(too_many);
+        }
+        self.pair(left, right, |a, b| compare(op, a, b))
+    }
+
+    /// Where a `*` stands, what follows may be compared at each place of the text.
+    fn like(&mut self, of: NodeId, pattern: &str) -> Truth<'m> {
+        if let Cell::Value(value) = self.value(of) {
+            let pairs = value.text().len().saturating_mul(pattern.len());
+            if let Err(too_many) = self.spend(pairs / limits::GLOB_PAIRS_PER_STEP) {
+                return Truth::Open(too_many);
+            }
+        }
+        self.single(of, |v| glob::matches(pattern, &v.text()))
     }
 
     fn matches(&mut self, of: NodeId, text: u32, place: u32) -> Truth<'m> {

@@ -88,7 +88,7 @@ impl<'m> Scene<'m> {
             && !declared.values.iter().any(|v| **v == *text)
         {
             let note = Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_owned() };
-            if !self.notes.contains(&note) {
+            if self.noted.insert(note.clone()) {
                 self.notes.push(note);
             }
         }

@@ -130,8 +130,14 @@ impl Source {
         size: usize,
         found: &mut Vec<Candidate>,
     ) {
+        let (start, mut most) = (found.len(), MANY_HITS);
         for key in keys.filter(|key| is_sampled(*key)) {
             self.probe(tables, KIND_GRAM, sized(size, key), found);
+            // A text that repeats one piece must not lead to its rules again and again.
+            if found.len().saturating_sub(start) > most {
+                keep_once(found, start);
+                most = found.len().saturating_sub(start).max(MANY_HITS).saturating_mul(2);
+            }
         }
     }
 
@@ -182,6 +188,17 @@ impl Source {
             }
         }
     }
+}
+
+/// So many hits of the pieces of one text are looked at for the same ones among them.
+const MANY_HITS: usize = 1_024;
+
+/// Leaves each of the candidates from a place on once.
+fn keep_once(found: &mut Vec<Candidate>, start: usize) {
+    let mut own = found.split_off(start.min(found.len()));
+    own.sort_unstable();
+    own.dedup();
+    found.append(&mut own);
 }
 
 /// The first word of a slot that holds nothing: no candidate has all bits set.
