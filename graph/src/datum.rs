@@ -155,6 +155,13 @@ pub(crate) fn hash_text(text: &str) -> u64 {
     hash_bytes(text.as_bytes())
 }
 
+/// What distinguishes the texts of a set.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "16 bits of it")]
+pub(crate) fn set_hash(text: &str) -> u16 {
+    hash_text(text) as u16
+}
+
 /// The hash of a piece of a text.
 #[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {

@@ -5,7 +5,7 @@
 //! declared shape. `true or open` is true, `false and open` is false, so the order in which parts are looked at never
 //! matters, and a fact is asked only where it can still decide. Evaluation always ends: operands stand before their use.
 
-use crate::datum::{Datum, hash_text};
+use crate::datum::{Datum, set_hash};
 use crate::evr::EvrParts;
 use crate::fact::{Answer, FactKey};
 use crate::glob;
@@ -241,9 +241,9 @@ impl<'m> Scene<'m> {
             if words.len() <= FEW_TEXTS {
                 return words.iter().any(|at| tables.text_bytes(*at) == text.as_bytes());
             }
-            let (hashes, texts) = words.split_at(words.len() / 2);
-            #[expect(clippy::cast_possible_truncation, reason = "the lower half, as it was written")]
-            let hash = hash_text(text) as u32;
+            let (hashes, texts) = words.split_at(words.len().div_ceil(3));
+            let hashes = bytemuck::cast_slice::<u32, u16>(hashes).get(..texts.len()).unwrap_or_default();
+            let hash = set_hash(text);
             let first = hashes.partition_point(|h| *h < hash);
             let alike = hashes.iter().zip(texts).skip(first).take_while(|(h, _)| **h == hash);
             alike.into_iter().any(|(_, at)| tables.text_bytes(*at) == text.as_bytes())

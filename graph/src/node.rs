@@ -120,8 +120,8 @@ pub(crate) enum Kind {
     CompareInt(CompareOp, NodeId, i64),
     /// Four words for each constant.
     In(NodeId, Words),
-    /// Up to [`FEW_TEXTS`] texts. Of more, half of the words are the lower halves of the texts' hashes, ascending; the other half
-    /// are the texts.
+    /// Up to [`FEW_TEXTS`] texts. Of more, the first third of the words are 16 bits of each text's hash, ascending, two in a word; the
+    /// others are the texts.
     InTexts(NodeId, Words),
     InList(NodeId, NodeId),
     Like(NodeId, TextRef),

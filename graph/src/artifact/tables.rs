@@ -122,14 +122,21 @@ pub(crate) fn run<T>(table: &[T], [start, len]: [u32; 2]) -> &[T] {
     table.get(start..start.saturating_add(len as usize)).unwrap_or_default()
 }
 
-/// Bytes that stand behind their length.
+/// Bytes that stand behind their length: one byte, or [`LONG`] and four.
 #[inline]
 fn counted(bytes: &[u8], at: u32) -> &[u8] {
-    let Some((length, rest)) = bytes.get(at as usize..).and_then(<[u8]>::split_first_chunk::<4>) else {
-        return &[];
-    };
-    rest.get(..u32::from_le_bytes(*length) as usize).unwrap_or_default()
+    let found = bytes.get(at as usize..).and_then(<[u8]>::split_first).and_then(|(length, rest)| {
+        if *length != LONG {
+            return rest.get(..usize::from(*length));
+        }
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        rest.get(..u32::from_le_bytes(*length) as usize)
+    });
+    found.unwrap_or_default()
 }
+
+/// In place of a length that does not fit into a byte.
+pub(super) const LONG: u8 = u8::MAX;
 
 impl<'a> Tables<'a> {
     /// The tables whose bytes `section` gives.

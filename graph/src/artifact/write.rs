@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 
 use serde::Serialize;
 
-use super::tables::{EventHead, RuleHead, SECTIONS, Section};
-use crate::datum::hash_text;
+use super::tables::{EventHead, LONG, RuleHead, SECTIONS, Section};
+use crate::datum::set_hash;
 use crate::graph::{CompareOp, Event, Expr, ExprId, Graph, Path, Root, Rule, Scope};
 use crate::index;
 use crate::matcher::{Declarations, Details};
@@ -248,12 +248,15 @@ impl Writer {
             .map(|value| if let Value::Text(text) = value { Some(&**text) } else { None })
             .collect();
         if let Some(texts) = texts {
-            #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-            let mut hashed: Vec<(u32, &str)> = texts.iter().map(|t| (hash_text(t) as u32, *t)).collect();
+            let mut hashed: Vec<(u16, &str)> = texts.iter().map(|t| (set_hash(t), *t)).collect();
             hashed.sort_unstable();
             let places: Vec<u32> = hashed.iter().map(|(_, text)| self.text(text)).collect();
-            let few = hashed.len() <= FEW_TEXTS;
-            let hashes = hashed.iter().map(|(hash, _)| *hash).filter(|_| !few);
+            let mut hashes: Vec<u16> = hashed.iter().map(|(hash, _)| *hash).collect();
+            if hashed.len() <= FEW_TEXTS {
+                hashes.clear();
+            }
+            hashes.resize(hashes.len().next_multiple_of(2), u16::MAX);
+            let hashes = hashes.as_chunks::<2>().0.iter().map(|pair| bytemuck::cast(*pair));
             return Kind::InTexts(of, self.words(hashes.chain(places)));
         }
         Kind::In(of, self.extra_constants(graph, set.iter().map(Some)))
@@ -312,7 +315,13 @@ fn operand(graph: &Graph, id: ExprId) -> NodeId {
 /// Adds bytes behind their length.
 fn append(to: &mut Vec<u8>, bytes: &[u8]) -> u32 {
     let at = place(to.len());
-    to.extend_from_slice(&place(bytes.len()).to_le_bytes());
+    match u8::try_from(bytes.len()) {
+        Ok(length) if length != LONG => to.push(length),
+        _ => {
+            to.push(LONG);
+            to.extend_from_slice(&place(bytes.len()).to_le_bytes());
+        }
+    }
     to.extend_from_slice(bytes);
     at
 }

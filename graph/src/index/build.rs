@@ -27,7 +27,7 @@ use crate::graph::{Graph, Scope};
 use crate::node::{NONE, Node};
 
 /// Slots for so many keys; the filter before them keeps most misses from long clusters.
-const SLOTS: (usize, usize) = (5, 4);
+const SLOTS: (usize, usize) = (7, 6);
 /// Keys for one word of the filter, so that one miss in twenty passes it.
 const KEYS_PER_FILTER_WORD: usize = 4;
 /// A key that holds for nearly every message leads nowhere.
