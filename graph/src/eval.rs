@@ -141,10 +141,10 @@ impl<'m> Scene<'m> {
             Kind::Not(of) => negated(self.truth(of)),
             Kind::CompareText(op, of, text) => {
                 let literal = self.tables.text_bytes(text);
-                self.single(of, |v| compare_text(op, v, literal))
+                self.single(of, |_, v| Truth::of(compare_text(op, v, literal)))
             }
-            Kind::CompareInt(op, of, n) => self.single(of, |v| compare(op, v, Datum::Int(n))),
-            Kind::InTexts(of, set) => self.in_texts(of, set),
+            Kind::CompareInt(op, of, n) => self.single(of, |_, v| Truth::of(compare(op, v, Datum::Int(n)))),
+            Kind::InTexts(of, set) => self.single(of, |scene, v| Truth::of(scene.in_texts(v, set))),
             Kind::Compare(op, left, right) => self.comparison(op, left, right),
             Kind::In(of, set) => self.in_set(of, set),
             Kind::InList(of, list) => self.in_list(of, list),
@@ -199,98 +199,97 @@ impl<'m> Scene<'m> {
         nodes.iter().map(move |node| self.constant(Kind::decode(*node)?))
     }
 
+    /// Whether a value passes a test; one that is missing does not.
     #[inline]
-    fn single(&mut self, of: NodeId, test: impl FnOnce(Datum<'m>) -> bool) -> Truth<'m> {
+    fn single(&mut self, of: NodeId, test: impl FnOnce(&mut Self, Datum<'m>) -> Truth<'m>) -> Truth<'m> {
         match self.value(of) {
-            Cell::Value(value) => Truth::of(test(value)),
+            Cell::Value(value) => test(self, value),
             Cell::Open(open) => Truth::Open(open),
             Cell::Absent | Cell::Null => Truth::False,
         }
     }
 
+    /// The same of two values.
     fn pair(
         &mut self,
         left: NodeId,
         right: NodeId,
-        test: impl FnOnce(Datum<'m>, Datum<'m>) -> bool,
+        test: impl FnOnce(&mut Self, Datum<'m>, Datum<'m>) -> Truth<'m>,
     ) -> Truth<'m> {
         match (self.value(left), self.value(right)) {
-            (Cell::Value(a), Cell::Value(b)) => Truth::of(test(a, b)),
+            (Cell::Value(a), Cell::Value(b)) => test(self, a, b),
             (Cell::Open(a), Cell::Open(b)) => Truth::Open(a.with(b, self.memory)),
             (Cell::Open(open), _) | (_, Cell::Open(open)) => Truth::Open(open),
             _ => Truth::False,
         }
     }
 
-    fn in_set(&mut self, of: NodeId, set: Words) -> Truth<'m> {
-        if let Err(too_many) = self.spend(set.len as usize / limits::LITERALS_PER_STEP) {
-            return Truth::Open(too_many);
-        }
-        match self.value(of) {
-            Cell::Value(value) => Truth::of(self.constants(set).flatten().any(|literal| literal.same(value))),
-            Cell::Open(open) => Truth::Open(open),
-            Cell::Absent | Cell::Null => Truth::False,
+    /// A test that takes so many steps more than one.
+    #[inline]
+    fn costing(&mut self, steps: usize, test: impl FnOnce(&Self) -> bool) -> Truth<'m> {
+        match self.spend(steps) {
+            Ok(()) => Truth::of(test(self)),
+            Err(too_many) => Truth::Open(too_many),
         }
     }
 
-    fn in_texts(&mut self, of: NodeId, set: Words) -> Truth<'m> {
-        let tables = self.tables;
-        self.single(of, |value| {
-            let Datum::Text(text) = value else { return false };
-            let words = tables.list(set);
-            if words.len() <= FEW_TEXTS {
-                return words.iter().any(|at| tables.text_bytes(*at) == text.as_bytes());
-            }
-            let (hashes, texts) = words.split_at(words.len().div_ceil(3));
-            let hashes = bytemuck::cast_slice::<u32, u16>(hashes).get(..texts.len()).unwrap_or_default();
-            let hash = set_hash(text);
-            let first = hashes.partition_point(|h| *h < hash);
-            let alike = hashes.iter().zip(texts).skip(first).take_while(|(h, _)| **h == hash);
-            alike.into_iter().any(|(_, at)| tables.text_bytes(*at) == text.as_bytes())
+    fn in_set(&mut self, of: NodeId, set: Words) -> Truth<'m> {
+        self.single(of, |scene, value| {
+            scene.costing(set.len as usize / limits::LITERALS_PER_STEP, |scene| {
+                scene.constants(set).flatten().any(|literal| literal.same(value))
+            })
         })
     }
 
-    fn in_list(&mut self, of: NodeId, list: NodeId) -> Truth<'m> {
-        let length = if let Cell::Value(Datum::List(items)) = self.value(list) { items.len() } else { 0 };
-        if let Err(too_many) = self.spend(length) {
-            return Truth::Open(too_many);
+    fn in_texts(&self, value: Datum<'_>, set: Words) -> bool {
+        let Datum::Text(text) = value else { return false };
+        let is_text = |at: &u32| self.tables.text_bytes(*at) == text.as_bytes();
+        let words = self.tables.list(set);
+        if words.len() <= FEW_TEXTS {
+            return words.iter().any(is_text);
         }
-        self.pair(of, list, |v, list| match list {
-            Datum::List(items) => items.iter().any(|item| item.same(v)),
-            _ => false,
+        let (hashes, texts) = words.split_at(words.len().div_ceil(3));
+        let hashes = bytemuck::cast_slice::<u32, u16>(hashes).get(..texts.len()).unwrap_or_default();
+        let hash = set_hash(text);
+        let first = hashes.partition_point(|h| *h < hash);
+        let mut alike = hashes.iter().zip(texts).skip(first).take_while(|(h, _)| **h == hash);
+        alike.any(|(_, at)| is_text(at))
+    }
+
+    fn in_list(&mut self, of: NodeId, list: NodeId) -> Truth<'m> {
+        self.pair(of, list, |scene, value, list| {
+            let Datum::List(items) = list else { return Truth::False };
+            scene.costing(items.len(), |_| items.iter().any(|item| item.same(value)))
         })
     }
 
     /// Two texts of the message may be long, and be compared for each pair of elements.
     fn comparison(&mut self, op: CompareOp, left: NodeId, right: NodeId) -> Truth<'m> {
-        if let Cell::Value(Datum::Text(a)) = self.value(left)
-            && let Cell::Value(Datum::Text(b)) = self.value(right)
-            && let Err(too_many) = self.spend(a.len().min(b.len()) / limits::PATTERN_CHARS_PER_STEP)
-        {
-            return Truth::Open(too_many);
-        }
-        self.pair(left, right, |a, b| compare(op, a, b))
+        self.pair(left, right, |scene, a, b| {
+            let steps = match (a, b) {
+                (Datum::Text(a), Datum::Text(b)) => a.len().min(b.len()) / limits::TEXT_BYTES_PER_STEP,
+                _ => 0,
+            };
+            scene.costing(steps, |_| compare(op, a, b))
+        })
     }
 
     /// Where a `*` stands, what follows may be compared at each place of the text.
     fn like(&mut self, of: NodeId, pattern: &str) -> Truth<'m> {
-        if let Cell::Value(value) = self.value(of) {
-            let pairs = value.text().len().saturating_mul(pattern.len());
-            if let Err(too_many) = self.spend(pairs / limits::GLOB_PAIRS_PER_STEP) {
-                return Truth::Open(too_many);
-            }
-        }
-        self.single(of, |v| glob::matches(pattern, &v.text()))
+        self.single(of, |scene, value| {
+            let text = value.text();
+            let pairs = text.len().saturating_mul(pattern.len());
+            scene.costing(pairs / limits::GLOB_PAIRS_PER_STEP, |_| glob::matches(pattern, &text))
+        })
     }
 
     fn matches(&mut self, of: NodeId, text: u32, place: u32) -> Truth<'m> {
-        if let Cell::Value(value) = self.value(of)
-            && let Err(too_many) = self.spend(value.text().len() / limits::PATTERN_CHARS_PER_STEP)
-        {
-            return Truth::Open(too_many);
-        }
         let pattern = self.matcher.pattern(place, self.tables.text(text));
-        self.single(of, |v| pattern.is_some_and(|p| p.matches(&v.text())))
+        self.single(of, |scene, value| {
+            let text = value.text();
+            let steps = text.len() / limits::TEXT_BYTES_PER_STEP;
+            scene.costing(steps, |_| pattern.is_some_and(|pattern| pattern.matches(&text)))
+        })
     }
 
     /// All parts hold: one false decides, whatever is open.

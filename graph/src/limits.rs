@@ -14,8 +14,8 @@ pub const SUBJECTS_PER_MESSAGE: usize = 20_000;
 pub const LIST_ELEMENTS: usize = 100_000;
 /// Compiled size of one regular expression in bytes: a few kilobytes are usual, `\w{1000}` exceeds it.
 pub const PATTERN_BYTES: usize = 1 << 20;
-/// Characters of a text that a regular expression, or a comparison with another text, looks at in one step of evaluation.
-pub const PATTERN_CHARS_PER_STEP: usize = 64;
+/// Bytes of a text that a regular expression, or a comparison with another text, looks at in one step of evaluation.
+pub const TEXT_BYTES_PER_STEP: usize = 64;
 /// Pairs of a character of a glob and one of a text that are compared in one step of evaluation.
 pub const GLOB_PAIRS_PER_STEP: usize = 256;
 /// Artifact format that this version writes and reads.
