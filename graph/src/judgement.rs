@@ -128,7 +128,7 @@ pub struct Refusal {
 }
 
 /// Something counted that changes no decision.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Note {
     /// The list of subjects was empty: no subject, no run.
     NoSubject {

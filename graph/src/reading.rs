@@ -87,10 +87,7 @@ impl<'m> Scene<'m> {
             && let Some(declared) = self.matcher.declared.enums.get(*id as usize)
             && !declared.values.iter().any(|v| **v == *text)
         {
-            let note = Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_owned() };
-            if self.noted.insert(note.clone()) {
-                self.notes.push(note);
-            }
+            self.notes.insert(Note::UnknownEnumValue { name: declared.name.clone(), value: text.to_owned() });
         }
     }
 

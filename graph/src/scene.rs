@@ -4,7 +4,7 @@
 //! values. Values that several rules read are kept for as long as they hold, in a table of fixed size: a value whose place
 //! another one took is worked out again. Everything lives in the message's memory and is gone with it.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -88,9 +88,8 @@ pub(crate) struct Scene<'m> {
     pub(crate) memory: &'m Bump,
     /// What the quantifiers around are at, outermost first.
     pub(crate) bound: Vec<Datum<'m>>,
-    pub(crate) notes: Vec<Note>,
-    /// The same, to find what is noted already: a list may hold very many.
-    pub(crate) noted: HashSet<Note>,
+    /// Each once, however many a list holds.
+    pub(crate) notes: BTreeSet<Note>,
     /// Steps that the rule under judgement has taken on this message.
     pub(crate) steps: u64,
     plan: Arc<Plan>,
@@ -140,8 +139,7 @@ impl<'m> Scene<'m> {
             facts,
             memory,
             bound: Vec::with_capacity(4),
-            notes: Vec::new(),
-            noted: HashSet::new(),
+            notes: BTreeSet::new(),
             steps: 0,
             paths: memory.alloc_slice_fill_copy(plan.paths, None),
             plan,
