@@ -244,6 +244,12 @@ impl Graph {
             .get_or_init(|| Matcher::load(self.to_bytes().into()).expect("a graph makes an artifact"))
     }
 
+    /// The same without the matcher that it may have made of itself: for whoever goes on to change it.
+    #[must_use]
+    pub fn without_matcher(self) -> Self {
+        Self { matcher: LazyMatcher::default(), ..self }
+    }
+
     pub(crate) fn with_matcher(self, matcher: Matcher) -> Self {
         Self { matcher: LazyMatcher(matcher.into()), ..self }
     }

@@ -10,7 +10,7 @@
 
 use std::hash::BuildHasher;
 
-use taskbot_graph::{ArgumentSource, Clauses, Expr, ExprId, Graph, Rule, RuleSource};
+use taskbot_graph::{Expr, ExprId, Rule, RuleSource};
 
 use super::{Heads, Lowered, Lowering, Made, Parts};
 use crate::check::Checked;
@@ -90,7 +90,7 @@ impl Lowered {
             return None;
         }
         let heads = Heads::new(program);
-        let state = Self { graph: unmatched(self.graph), ..self };
+        let state = Self { graph: self.graph.without_matcher(), ..self };
         let mut lowering = Lowering { program, state, numbering: None, asks: true };
         let state = &mut lowering.state;
         let (before, now) = (state.graph.rules.len(), program.rules.len());
@@ -166,7 +166,7 @@ impl Lowering<'_> {
         };
         each_id(rule, source, parts, &mut check);
         let exprs = self.state.graph.exprs.get_mut(own.start as usize..own.end as usize).unwrap_or_default();
-        exprs.iter_mut().for_each(|expr| each_operand(expr, &mut check));
+        exprs.iter_mut().for_each(|expr| expr.operands_mut(&mut check));
         if is_whole {
             own.for_each(|id| numbering.number(id));
         }
@@ -185,7 +185,7 @@ impl Lowering<'_> {
             let at = id.saturating_sub(numbering.from) as usize;
             let (Some(expr), Some(is_other)) = (moved.get_mut(at), is_other.get_mut(at)) else { continue };
             let mut expr = std::mem::replace(expr, Expr::EventValue(0));
-            each_operand(&mut expr, &mut |id| {
+            expr.operands_mut(&mut |id| {
                 let before = *id;
                 numbering.renumber(id);
                 *is_other = *is_other || *id != before;
@@ -215,22 +215,6 @@ impl Lowering<'_> {
     }
 }
 
-/// A graph without the matcher that it may have made of itself.
-fn unmatched(graph: Graph) -> Graph {
-    let mut fresh = Graph::default();
-    fresh.enums = graph.enums;
-    fresh.records = graph.records;
-    fresh.facts = graph.facts;
-    fresh.tasks = graph.tasks;
-    fresh.paths = graph.paths;
-    fresh.exprs = graph.exprs;
-    fresh.events = graph.events;
-    fresh.rules = graph.rules;
-    fresh.topics = graph.topics;
-    fresh.sources = graph.sources;
-    fresh
-}
-
 fn each_place(source: &mut RuleSource, parts: &mut Parts, moved: Moved) {
     for conjunct in &mut source.conjuncts {
         moved.shift(&mut conjunct.place);
@@ -242,47 +226,10 @@ fn each_place(source: &mut RuleSource, parts: &mut Parts, moved: Moved) {
 
 /// Calls `visit` with every expression that a rule names.
 fn each_id(rule: &mut Rule, source: &mut RuleSource, parts: &mut Parts, visit: &mut impl FnMut(&mut ExprId)) {
-    let Rule { name: _, event: _, scope: _, condition, axes, except: _, actions, clauses } = rule;
-    let Clauses { once, quiet, at_most: _, superseding, group: _, priority: _, timeout_seconds: _ } = clauses;
-    condition.iter_mut().for_each(&mut *visit);
-    axes.iter_mut().for_each(|axis| visit(&mut axis.list));
-    for argument in actions.iter_mut().flat_map(|action| &mut action.arguments) {
-        if let ArgumentSource::Expr(id) = argument {
-            visit(id);
-        }
-    }
-    let once = once.iter_mut().flat_map(|once| &mut once.key);
-    let quiet = quiet.iter_mut().flat_map(|quiet| &mut quiet.key);
-    once.chain(quiet).chain(superseding.iter_mut().flatten()).for_each(&mut *visit);
+    rule.exprs_mut(visit);
     for conjunct in &mut source.conjuncts {
         visit(&mut conjunct.expr);
         conjunct.reads.iter_mut().for_each(|(id, _)| visit(id));
     }
     parts.iter_mut().for_each(|(_, id)| visit(id));
-}
-
-/// Calls `visit` with every operand of an expression.
-fn each_operand(expr: &mut Expr, visit: &mut impl FnMut(&mut ExprId)) {
-    match expr {
-        Expr::Const(_) | Expr::Path(_) | Expr::EventValue(_) | Expr::Bound(_) => {}
-        Expr::Field(of, _)
-        | Expr::Part(of, _)
-        | Expr::Fact(_, of)
-        | Expr::In(of, _)
-        | Expr::Like(of, _)
-        | Expr::Matches(of, _)
-        | Expr::Test(_, of)
-        | Expr::Not(of) => visit(of),
-        Expr::Else(a, b) | Expr::Compare(_, a, b) | Expr::InList(a, b) | Expr::Quantified(_, a, b) => {
-            visit(a);
-            visit(b);
-        }
-        Expr::Count(list, condition) => {
-            visit(list);
-            condition.iter_mut().for_each(visit);
-        }
-        Expr::MakeNvr(parts) => parts.iter_mut().for_each(visit),
-        Expr::MakeRecord(_, fields) => fields.iter_mut().flatten().for_each(visit),
-        Expr::And(parts) | Expr::Or(parts) => parts.iter_mut().for_each(visit),
-    }
 }
