@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use taskbot_compiler::{Compiled, Severity, SourceText, compile};
-use taskbot_graph::{Body, Judgement, Matcher, NoFacts, TopicFilter, body_and_members};
+use taskbot_graph::{Body, Judgement, Matcher, NoFacts, TopicFilter, topic_and_body};
 
 use crate::naive::Firing;
 use crate::stopwatch::Stopwatch;
@@ -107,9 +107,9 @@ impl Ours {
 
     /// The two members of an envelope that matching needs.
     fn message<'m>(&self, envelope: &'m [u8]) -> Option<(&'m str, Body<'m>)> {
-        let (body, [topic]) = body_and_members(std::str::from_utf8(envelope).ok()?, "msg", ["topic"]);
-        let topic = topic?.strip_prefix('"')?.strip_suffix('"')?;
-        Some((self.filter.strip(topic)?, body?))
+        let (topic, body) = topic_and_body(std::str::from_utf8(envelope).ok()?, "topic", "msg")?;
+        let topic = topic.strip_prefix('"')?.strip_suffix('"')?;
+        Some((self.filter.strip(topic)?, body))
     }
 }
 

@@ -1,67 +1,33 @@
-//! The members of an envelope that matching needs.
+//! Topic and body of an envelope.
 //!
-//! Comes in: the text of a JSON object, and names. Goes out: the members that have them, each as text. Nothing is read, and what
-//! stands behind the last of them is not even looked at. It does not know which names a bus gives to topic and body, and it
+//! Comes in: the text of a JSON object, and the names of two members. Goes out: the one as text, the other as the body that it is.
+//! Nothing is read, and what stands behind the last of them is not even looked at. It does not know how a bus names them, and it
 //! checks nothing: text that is no JSON gives members without meaning.
 
 use crate::body::Body;
 use crate::scan::Scanner;
 
-/// The members of the outermost object that have these names, each as the text of its value: `"x"`, `{...}`. Of several
-/// members of one name the first counts.
-pub fn members<'t, const N: usize>(text: &'t str, names: [&str; N]) -> [Option<&'t str>; N] {
-    let mut found = [None; N];
-    let mut left = N;
+/// The member of the outermost object that is the topic, as it is written (`"a.b"`), and the one that is the body, whose validity
+/// somebody has seen to. Of several members of one name the first counts. The body is passed over only if the topic stands
+/// behind it: where a body ends nobody needs to know.
+pub fn topic_and_body<'t>(text: &'t str, topic_name: &str, body_name: &str) -> Option<(&'t str, Body<'t>)> {
+    let (mut topic, mut body) = (None, None);
     let mut outermost = Outermost::of(text);
-    while left > 0
-        && let Some((name, value)) = outermost.next_member()
-    {
-        let end = outermost.pass_over(value);
-        if let Some(empty) = place_for(name, &names, &mut found) {
-            *empty = text.get(value.0..end);
-            left = left.saturating_sub(1);
+    loop {
+        let (name, value) = outermost.next_member()?;
+        if body.is_none() && name == body_name.as_bytes() {
+            body = text.get(value.0..);
         }
-    }
-    found
-}
-
-/// [`members`], and one more as the body that it is, whose validity somebody has seen to. It is passed over only if one of the
-/// others may stand behind it: where a body ends nobody needs to know.
-pub fn body_and_members<'t, const N: usize>(
-    text: &'t str,
-    body: &str,
-    names: [&str; N],
-) -> (Option<Body<'t>>, [Option<&'t str>; N]) {
-    let (mut body_found, mut found) = (None, [None; N]);
-    let mut left = N;
-    let mut outermost = Outermost::of(text);
-    while (left > 0 || body_found.is_none())
-        && let Some((name, value)) = outermost.next_member()
-    {
-        if body_found.is_none() && name == body.as_bytes() {
-            body_found = text.get(value.0..).map(Body::checked_before);
-            if left == 0 {
-                break;
+        if topic.is_none() || body.is_none() {
+            let end = outermost.pass_over(value);
+            if topic.is_none() && name == topic_name.as_bytes() {
+                topic = text.get(value.0..end);
             }
         }
-        let end = outermost.pass_over(value);
-        if let Some(empty) = place_for(name, &names, &mut found) {
-            *empty = text.get(value.0..end);
-            left = left.saturating_sub(1);
+        if let (Some(topic), Some(body)) = (topic, body) {
+            return Some((topic, Body::checked_before(body)));
         }
     }
-    (body_found, found)
-}
-
-/// Where a member's text belongs, unless it is there already.
-#[inline]
-fn place_for<'f, 't>(
-    name: &[u8],
-    names: &[&str],
-    found: &'f mut [Option<&'t str>],
-) -> Option<&'f mut Option<&'t str>> {
-    let place = names.iter().position(|n| n.as_bytes() == name)?;
-    found.get_mut(place).filter(|place| place.is_none())
 }
 
 /// A walk over the members of a text's outermost object.
@@ -105,19 +71,19 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_no_json_ends_too(text in "[\\[\\]{}\":,a0 \\\\]{0,200}") {
-            let _ = members(&text, ["a", ""]);
-            let _ = body_and_members(&text, "a0", ["a", ""]);
+            let _ = topic_and_body(&text, "a", "a0");
+            let _ = topic_and_body(&text, "", "a");
         }
     }
 
     #[test]
-    fn members_of_an_envelope() {
+    fn both_are_found_wherever_they_stand() {
+        let topic = |text| topic_and_body(text, "topic", "msg").map(|(topic, _)| topic);
         let text = r#" {"i": 1, "msg": {"topic": "no"}, "topic": "a.b", "x": [{"msg": 2}], "msg": 3}"#;
-        assert_eq!(
-            members(text, ["topic", "msg", "none"]),
-            [Some("\"a.b\""), Some(r#"{"topic": "no"}"#), None]
-        );
-        assert_eq!(members("", ["a"]), [None]);
-        assert_eq!(members("[1]", ["a"]), [None]);
+        assert_eq!(topic(text), Some("\"a.b\""));
+        assert_eq!(topic(r#"{"topic": "a", "msg": {}}"#), Some("\"a\""));
+        for text in [r#"{"topic": "a"}"#, r#"{"msg": {}}"#, "", "[1]"] {
+            assert_eq!(topic(text), None, "{text}");
+        }
     }
 }

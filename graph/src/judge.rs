@@ -12,11 +12,11 @@ use bumpalo::Bump;
 
 use crate::artifact::tables::{BY_SUBJECT, Candidate, run};
 use crate::body::{self, Body, Raw};
-use crate::columns::{Columns, Known};
 use crate::fact::Facts;
 use crate::graph::{Dialect, Event, Root};
 use crate::judgement::{Fired, Judgement, Note, Parked, Reason, Refusal, Run};
 use crate::limits;
+use crate::lookup::{Known, Lookup};
 use crate::matcher::Matcher;
 use crate::node::NONE;
 use crate::open::Reasons;
@@ -175,7 +175,7 @@ pub(crate) fn look<'m>(
         Err(reason) => return tell(Seen::Unreadable { reason }),
     };
     let mut scene = Scene::new(matcher, plan.clone(), raw, facts, memory);
-    let mut columns = Columns::new(&plan, memory);
+    let mut lookup = Lookup::new(&plan, memory);
     let mut found = Vec::with_capacity(64);
     for planned in &plan.events {
         let Some(event) = matcher.declared.events.get(planned.place as usize) else { continue };
@@ -202,7 +202,7 @@ pub(crate) fn look<'m>(
             dialect,
             which,
             scene: &mut scene,
-            columns: &mut columns,
+            lookup: &mut lookup,
             spent: HashMap::new(),
             tell,
         }
@@ -294,7 +294,7 @@ struct Judging<'j, 'm> {
     dialect: &'j PlannedDialect,
     which: Which,
     scene: &'j mut Scene<'m>,
-    columns: &'j mut Columns<'m>,
+    lookup: &'j mut Lookup<'m>,
     /// Steps that rules took on the subjects so far, of those that take many.
     spent: HashMap<u32, u64>,
     tell: &'j mut dyn FnMut(Seen<'_, 'm>),
@@ -306,7 +306,7 @@ impl<'m> Judging<'_, 'm> {
         let always = self.scene.tables.event(self.planned.place).always;
         found.extend_from_slice(run(self.scene.tables.candidates, always));
         if self.which == Which::All
-            || self.columns.of_message(self.plan, self.planned, self.dialect, self.scene, found)
+            || self.lookup.of_message(self.plan, self.planned, self.dialect, self.scene, found)
                 == Known::NotAll
         {
             self.all(found);
@@ -324,7 +324,7 @@ impl<'m> Judging<'_, 'm> {
 
     fn by_message_alone(&mut self, found: &mut Vec<Candidate>) {
         if self.which == Which::Candidates
-            && self.columns.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
+            && self.lookup.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
         {
             self.all(found);
         }
@@ -354,7 +354,7 @@ impl<'m> Judging<'_, 'm> {
             found.clear();
             found.extend_from_slice(&everywhere);
             if self.which == Which::Candidates
-                && self.columns.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
+                && self.lookup.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
             {
                 self.all(found);
                 found.retain(|c| c[0] & BY_SUBJECT != 0);
@@ -390,7 +390,7 @@ impl<'m> Judging<'_, 'm> {
     /// Judges candidates, each once.
     fn judge(&mut self, found: &mut Vec<Candidate>, subject: Option<usize>) {
         if self.which == Which::Candidates {
-            found.retain(|[_, check]| self.columns.may_hold(*check, self.dialect));
+            found.retain(|[_, check]| self.lookup.may_hold(*check, self.dialect));
         }
         found.sort_unstable();
         found.dedup_by_key(|[rank, _]| *rank);

@@ -5,14 +5,13 @@
 //! for and what still has to be known. Judging is pure: no I/O, no clock, no randomness, and it knows no other room.
 //!
 //! Stations: `artifact` (the graph as tables, written and mapped), `matcher` (a loaded one), `topic` and `plan` (what a topic asks
-//! for), `envelope`, `scan` and `body` (the wanted paths of the message in one pass), `reading` (a path as its type), `columns` and
+//! for), `envelope`, `scan` and `body` (the wanted paths of the message in one pass), `reading` (a path as its type), `lookup` and
 //! `index` (from values to the rules they may concern), `scene` and `eval` (values and conditions in three-valued logic),
 //! `judge` (events, subjects, rules), `runs` (what a rule asks for), `explain` (the same, told to people).
 #![forbid(unsafe_code)]
 
 mod artifact;
 mod body;
-mod columns;
 mod datum;
 mod envelope;
 mod eval;
@@ -25,6 +24,7 @@ mod index;
 mod judge;
 mod judgement;
 pub mod limits;
+mod lookup;
 mod matcher;
 mod nesting;
 mod node;
@@ -44,7 +44,7 @@ mod walk;
 
 pub use artifact::LoadError;
 pub use body::Body;
-pub use envelope::{body_and_members, members};
+pub use envelope::topic_and_body;
 pub use evr::{Evr, compare_versions};
 pub use explain::{
     Explanation, Holds, OtherEvent, RuleReport, Seen, Unreached, Verdict, explain, probe, unreached,

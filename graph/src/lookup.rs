@@ -8,15 +8,15 @@ use bumpalo::Bump;
 
 use crate::artifact::tables::Candidate;
 use crate::datum::Datum;
-use crate::index::{Seen, Source, checked_column};
+use crate::index::{Compared, Source, checked_column};
 use crate::node::{NONE, NodeId};
 use crate::plan::{Plan, PlannedDialect, PlannedEvent};
 use crate::scene::{Cell, Scene};
 
 /// What was looked up of one message.
-pub(crate) struct Columns<'m> {
+pub(crate) struct Lookup<'m> {
     /// What checks compare with each source of the plan; none: it cannot be known.
-    seen: &'m mut [Option<Seen>],
+    compared: &'m mut [Option<Compared>],
     /// Rules of all events that the body leads to; none: it was not looked at yet.
     of_body: Option<Vec<Candidate>>,
 }
@@ -29,9 +29,12 @@ pub(crate) enum Known {
     NotAll,
 }
 
-impl<'m> Columns<'m> {
+impl<'m> Lookup<'m> {
     pub(crate) fn new(plan: &Plan, memory: &'m Bump) -> Self {
-        Self { seen: memory.alloc_slice_fill_copy(plan.sources.len(), Some(Seen::ANYTHING)), of_body: None }
+        Self {
+            compared: memory.alloc_slice_fill_copy(plan.sources.len(), Some(Compared::ANYTHING)),
+            of_body: None,
+        }
     }
 
     /// Adds the rules of an event that the message as a whole leads to.
@@ -70,10 +73,13 @@ impl<'m> Columns<'m> {
     pub(crate) fn may_hold(&self, check: u32, dialect: &PlannedDialect) -> bool {
         let Some(column) = checked_column(check) else { return true };
         match dialect.columns.get(column) {
-            Some(&NONE) => Seen::NOTHING.passes(check),
-            Some(source) => {
-                self.seen.get(*source as usize).copied().flatten().is_none_or(|seen| seen.passes(check))
-            }
+            Some(&NONE) => Compared::NOTHING.passes(check),
+            Some(source) => self
+                .compared
+                .get(*source as usize)
+                .copied()
+                .flatten()
+                .is_none_or(|compared| compared.passes(check)),
             None => true,
         }
     }
@@ -87,15 +93,15 @@ impl<'m> Columns<'m> {
     fn look(&mut self, plan: &Plan, sources: &[u32], scene: &mut Scene<'m>, found: &mut Vec<Candidate>) {
         for at in sources {
             let Some(source) = plan.sources.get(*at as usize) else { continue };
-            let seen = look_at(source, scene, found);
-            if let Some(known) = self.seen.get_mut(*at as usize) {
-                *known = seen;
+            let compared = look_at(source, scene, found);
+            if let Some(known) = self.compared.get_mut(*at as usize) {
+                *known = compared;
             }
         }
     }
 
     fn known(&self, sources: &[u32]) -> Known {
-        let unknown = |at: &u32| matches!(self.seen.get(*at as usize), Some(None));
+        let unknown = |at: &u32| matches!(self.compared.get(*at as usize), Some(None));
         if sources.iter().any(unknown) { Known::NotAll } else { Known::All }
     }
 }
@@ -114,14 +120,14 @@ fn keep_event([first, count]: [u32; 2], of_body: &[Candidate], found: &mut Vec<C
 }
 
 /// Reads a source and collects the rules that wait for what it holds; none: it cannot be known.
-fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate>) -> Option<Seen> {
+fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate>) -> Option<Compared> {
     scene.steps = 0;
     let tables = scene.tables;
     if source.list == NONE {
         return match scene.value(source.value) {
             Cell::Value(value) => Some(source.look_up(&tables, value, found)),
             Cell::Open(_) => None,
-            Cell::Absent | Cell::Null => Some(Seen::NOTHING),
+            Cell::Absent | Cell::Null => Some(Compared::NOTHING),
         };
     }
     let items = match scene.value(source.list) {
@@ -129,17 +135,17 @@ fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate
         Cell::Open(_) => return None,
         _ => &[],
     };
-    let mut seen = Seen::NOTHING;
+    let mut compared = Compared::NOTHING;
     for item in items {
         let element =
             if source.value == NONE { Cell::Value(*item) } else { scene.on_element(*item, source.value) };
         match element {
-            Cell::Value(value) => seen = seen.and(source.look_up(&tables, value, found)),
+            Cell::Value(value) => compared = compared.and(source.look_up(&tables, value, found)),
             Cell::Open(_) => return None,
             Cell::Absent | Cell::Null => {}
         }
     }
-    Some(seen)
+    Some(compared)
 }
 
 impl<'m> Scene<'m> {

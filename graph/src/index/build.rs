@@ -14,7 +14,7 @@ use super::access::{Column, Key, Known, Need, ways};
 use super::check::{Check, best_check, rank_buckets};
 use super::choose::{Choice, Look, worthwhile};
 use super::rarity::{Bounds, Frequencies, positions};
-use super::sources::{Source, Sources};
+use super::sources::{NewSource, Sources};
 use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, EMPTY, SEVERAL};
 use super::{
     KIND_EQUAL, KIND_GRAM, KIND_HASHED, KIND_PREFIX, KIND_PRESENT, KIND_RANGE, KIND_RANKED, KIND_SUFFIX,
@@ -243,7 +243,7 @@ fn checked(check: &Check, at: usize, read: &[u32], sources: &mut Sources) -> Opt
 }
 
 /// The keys under which a need stands in the table.
-fn each_key(need: &Need, source: &Source, tell: &mut impl FnMut(u32, u64)) {
+fn each_key(need: &Need, source: &NewSource, tell: &mut impl FnMut(u32, u64)) {
     match need {
         Need::Equal(hash) => tell(KIND_EQUAL, *hash),
         Need::Prefix(length, key) => tell(KIND_PREFIX, sized(*length as usize, *key)),

@@ -79,9 +79,14 @@ impl Source {
 
     /// Adds the rules that wait for a value of this source. Gives what checks compare with it.
     #[inline]
-    pub(crate) fn look_up(&self, tables: &Tables<'_>, value: Datum<'_>, found: &mut Vec<Candidate>) -> Seen {
+    pub(crate) fn look_up(
+        &self,
+        tables: &Tables<'_>,
+        value: Datum<'_>,
+        found: &mut Vec<Candidate>,
+    ) -> Compared {
         let hash = if self.kinds & (KIND_EQUAL | KIND_HASHED) != 0 { value.hash() } else { None };
-        let mut seen = hash.map_or(Seen::ANYTHING, Seen::hash);
+        let mut compared = hash.map_or(Compared::ANYTHING, Compared::hash);
         if self.kinds & KIND_EQUAL != 0
             && let Some(hash) = hash
         {
@@ -93,12 +98,12 @@ impl Source {
         if self.kinds & (KIND_RANGE | KIND_RANKED) != 0
             && let Some(key) = number_key(value)
         {
-            seen.ranks = self.look_up_number(tables, key, found);
+            compared.ranks = self.look_up_number(tables, key, found);
         }
         if self.kinds & KIND_PRESENT != 0 {
             self.probe(tables, KIND_PRESENT, 0, found);
         }
-        seen
+        compared
     }
 
     fn look_up_text(&self, tables: &Tables<'_>, text: &str, found: &mut Vec<Candidate>) {
@@ -286,7 +291,7 @@ const BUCKET_BITS: u32 = (1 << BUCKETS) - 1;
 
 /// What checks compare: one value of a source, or all that were seen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Compared {
     /// 24 bits of the hash; `ANY_HASH`: not known, or several.
     hash: u32,
     /// One bit for the bucket of each value, by its hash.
@@ -297,7 +302,7 @@ pub(crate) struct Seen {
 
 const ANY_HASH: u32 = u32::MAX;
 
-impl Seen {
+impl Compared {
     /// Nothing is known, so nothing is excluded.
     pub(crate) const ANYTHING: Self = Self { hash: ANY_HASH, buckets: u32::MAX, ranks: u32::MAX };
     /// No value at all.

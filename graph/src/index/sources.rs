@@ -28,7 +28,7 @@ enum Reads {
 }
 
 /// A source while it grows.
-pub(super) struct Source {
+pub(super) struct NewSource {
     reads: Reads,
     level: u32,
     kinds: u32,
@@ -41,7 +41,7 @@ pub(super) struct Source {
 /// All sources.
 #[derive(Default)]
 pub(super) struct Sources {
-    pub(super) all: Vec<Source>,
+    pub(super) all: Vec<NewSource>,
     places: HashMap<Reads, u32>,
 }
 
@@ -66,7 +66,7 @@ impl Sources {
                 Reads::Event(..) => OWN,
             };
             let (bounds, sorted_bounds) = Default::default();
-            self.all.push(Source { reads, level, kinds: 0, lengths: 0, bounds, sorted_bounds });
+            self.all.push(NewSource { reads, level, kinds: 0, lengths: 0, bounds, sorted_bounds });
         }
         if let Some(source) = self.all.get_mut(at as usize) {
             source.bounds.extend(bounds);
@@ -98,7 +98,7 @@ impl Sources {
     }
 }
 
-impl Source {
+impl NewSource {
     /// A check looks at it so.
     pub(super) fn checked(&mut self, kind: u32) {
         self.kinds |= kind;
