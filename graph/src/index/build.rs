@@ -1,9 +1,10 @@
 //! The index while it is built: for each rule the rarest way in.
 //!
-//! Comes in: a graph. Goes out: columns for each event, a hash table from what a column holds to the rules that wait for it, and
-//! for each event the rules that nothing leads to. How rare a key is, is guessed from the rules themselves: what many of them ask
-//! for is not rare. The second rarest becomes the check that is made before a rule's condition is touched. Ranges are cut into
-//! dyadic cells (a segment tree laid out in the hash table), so that a number is looked up once for each level.
+//! Comes in: a graph. Goes out: for each event its columns with the sources that they are read from (`sources`), a hash table from
+//! what a source holds to the rules that wait for it, and for each event the rules that nothing leads to. How rare a key is
+//! (`rarity`) and which looks are worth while (`choose`) is guessed; the second rarest way becomes the check that is made before a
+//! rule's condition is touched (`check`). Ranges are cut into dyadic cells (a segment tree laid out in the hash table), so that
+//! a number is looked up once for each level.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ const SLOTS: (usize, usize) = (7, 6);
 const KEYS_PER_FILTER_WORD: usize = 4;
 /// A key that holds for nearly every message leads nowhere.
 const NEARLY_ALWAYS: f64 = 0.9;
+
 /// The tables of the index.
 #[derive(Default)]
 pub(crate) struct Built {
@@ -81,8 +83,8 @@ pub(crate) fn build(graph: &Graph, nodes: &[Node], writer: &mut Writer) -> Built
     built
 }
 
-/// The hash table: open addressing. A fingerprint stands once between two empty slots, so that a
-/// reader may stop at the first that fits.
+/// The hash table: open addressing. A fingerprint stands once between two empty slots, so that a reader may stop at the first that
+/// fits.
 fn fill(entries: &[(u64, Candidate)], built: &mut Built) {
     let keys = entries.chunk_by(|a, b| a.0 == b.0).count();
     let size = keys.saturating_mul(SLOTS.0).div_ceil(SLOTS.1).saturating_add(1);
