@@ -5,8 +5,14 @@
 //! a subject or the elements of a list) and what its value must be. A negation, a comparison with another value and whatever
 //! reads a fact are no way in. It only has to be right in one direction: whoever holds a key is judged by the whole condition.
 
-use super::{is_sampled, piece_key};
-use crate::datum::hash_text;
+use std::ops::Range;
+
+use bumpalo::Bump;
+use hashbrown::HashMap;
+
+use super::{is_sampled, number_key, piece_key};
+use crate::artifact::place;
+use crate::datum::{Datum, hash_text};
 use crate::glob;
 use crate::graph::{CompareOp, Expr, ExprId, Graph, Quantifier, Test};
 use crate::value::Value;
@@ -21,7 +27,7 @@ pub(crate) struct Column {
 }
 
 /// What a column's value must be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Need {
     /// A value with this hash.
     Equal(u64),
@@ -38,9 +44,10 @@ pub(crate) enum Need {
 }
 
 /// A bound of a range.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bound {
-    pub(crate) value: Value,
+    /// The value as a number that is ordered alike.
+    pub(crate) key: u64,
     pub(crate) edge: Edge,
 }
 
@@ -52,10 +59,109 @@ pub(crate) enum Edge {
 }
 
 /// One key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Key {
-    pub(crate) column: Column,
+    /// Place among [`Ways::columns`].
+    pub(crate) column: u32,
     pub(crate) need: Need,
+}
+
+/// The ways into the conditions of some rules: their keys stand in one table, so that none has memory of its own.
+#[derive(Default)]
+pub(crate) struct Ways {
+    /// Keys, those of one way together.
+    keys: Vec<Key>,
+    /// Where the keys of each way are.
+    pub(crate) all: Vec<Way>,
+    /// What the keys read.
+    pub(crate) columns: Vec<Column>,
+    places: HashMap<Column, u32>,
+}
+
+/// Where the keys of a way are, of which a message must hold one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    start: u32,
+    end: u32,
+}
+
+impl Way {
+    /// The places of its keys.
+    pub(crate) fn places(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl Ways {
+    /// The keys of a way.
+    pub(crate) fn keys(&self, way: Way) -> &[Key] {
+        self.keys.get(way.places()).unwrap_or_default()
+    }
+
+    /// How many keys there are, those of no way included.
+    pub(crate) fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn push(&mut self, column: Column, need: Need) {
+        let new = place(self.columns.len());
+        let column = *self.places.entry(column).or_insert_with(|| {
+            self.columns.push(column);
+            new
+        });
+        self.keys.push(Key { column, need });
+    }
+
+    /// The keys from a place on are a way.
+    fn end_way(&mut self, start: usize) {
+        self.all.push(Way { start: place(start), end: place(self.keys.len()) });
+    }
+
+    /// Of the ways from one on leaves the keys of the one that is usually rarest, from a place on; none if there is none.
+    fn keep_rarest(&mut self, from: usize, start: usize) -> Option<()> {
+        let share = |way: &Way| self.keys(*way).iter().map(|key| key.need.usual_share()).sum::<f64>();
+        let ways = self.all.get(from..)?.iter();
+        let rarest = ways.map(|way| (share(way), *way)).min_by(|a, b| a.0.total_cmp(&b.0));
+        self.all.truncate(from);
+        let keys = rarest?.1.places();
+        let end = start.saturating_add(keys.len());
+        self.keys.copy_within(keys, start);
+        self.keys.truncate(end);
+        Some(())
+    }
+
+    /// Of the ways from one on those that are ranges of one value become one narrower range.
+    fn join_ranges(&mut self, from: usize, same_value: impl Fn(&Column) -> bool) {
+        let mut kept = from;
+        for at in from..self.all.len() {
+            let Some(way) = self.all.get(at).copied() else { break };
+            if !self.is_joined(from..kept, way, &same_value) {
+                if let Some(place) = self.all.get_mut(kept) {
+                    *place = way;
+                }
+                kept = kept.saturating_add(1);
+            }
+        }
+        self.all.truncate(kept);
+    }
+
+    /// Whether a way is a range that could be joined to one of some others.
+    fn is_joined(&mut self, others: Range<usize>, way: Way, same_value: &impl Fn(&Column) -> bool) -> bool {
+        let [Key { column, need: Need::Between(low, high) }] = *self.keys(way) else { return false };
+        if !self.columns.get(column as usize).is_some_and(same_value) {
+            return false;
+        }
+        for other in self.all.get(others).unwrap_or_default() {
+            if let Some([Key { column: known, need: Need::Between(known_low, known_high) }]) =
+                self.keys.get_mut(other.places())
+                && *known == column
+            {
+                (*known_low, *known_high) = (known_low.or(low), known_high.or(high));
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// Bytes of the pieces by which a text in the middle of a glob is looked up.
@@ -93,9 +199,9 @@ impl Known {
     }
 }
 
-/// The ways into a condition, one for each of its parts that can serve.
-pub(crate) fn ways(graph: &Graph, known: &Known, condition: ExprId) -> Vec<Vec<Key>> {
-    Reader { graph, known, list: None }.ways(condition)
+/// Adds the ways into a condition, one for each of its parts that can serve.
+pub(crate) fn ways(graph: &Graph, known: &Known, condition: ExprId, out: &mut Ways) {
+    Reader { graph, known, list: None }.ways(condition, out);
 }
 
 /// Reads a condition at one place: outside of quantifiers, or on the elements of one list.
@@ -111,54 +217,73 @@ impl<'g> Reader<'g> {
         self.graph.exprs.get(id as usize)
     }
 
-    /// All ways: each part of a conjunction is one, also of a conjunction on the elements of a list.
-    fn ways(&self, condition: ExprId) -> Vec<Vec<Key>> {
+    /// Adds all ways: each part of a conjunction is one, also of a conjunction on the elements of a list.
+    fn ways(&self, condition: ExprId, out: &mut Ways) {
         match self.expr(condition) {
             Some(Expr::And(parts)) => {
-                self.join_ranges(parts.iter().flat_map(|part| self.ways(*part)).collect())
+                let from = out.all.len();
+                parts.iter().for_each(|part| self.ways(*part, out));
+                // Outside of a quantifier different elements of a list may hold the two.
+                out.join_ranges(from, |column| column.list.is_none() || self.list.is_some());
             }
-            Some(Expr::Like(of, glob)) => match self.column(*of) {
-                Some(column) => of_glob(glob).into_iter().map(|need| vec![Key { column, need }]).collect(),
-                None => Vec::new(),
-            },
-            Some(Expr::Quantified(Quantifier::Any, list, condition)) if self.list.is_none() => self
-                .list_of(*list)
-                .map_or(Vec::new(), |list| Reader { list: Some(list), ..*self }.ways(*condition)),
-            _ => self.way(condition).into_iter().collect(),
+            Some(Expr::Like(of, glob)) => {
+                let Some(column) = self.column(*of) else { return };
+                of_glob(glob, |need| {
+                    let start = out.keys.len();
+                    out.push(column, need);
+                    out.end_way(start);
+                });
+            }
+            Some(Expr::Quantified(Quantifier::Any, list, condition)) if self.list.is_none() => {
+                if let Some(list) = self.list_of(*list) {
+                    Reader { list: Some(list), ..*self }.ways(*condition, out);
+                }
+            }
+            _ => {
+                let start = out.keys.len();
+                match self.way(condition, out) {
+                    Some(()) => out.end_way(start),
+                    None => out.keys.truncate(start),
+                }
+            }
         }
     }
 
-    /// One way in.
-    fn way(&self, part: ExprId) -> Option<Vec<Key>> {
-        let one = |need: Need, of: ExprId| Some(vec![Key { column: self.column(of)?, need }]);
+    /// Adds the keys of one way in. None: there is none, and whatever was added is to be taken away again.
+    fn way(&self, part: ExprId, out: &mut Ways) -> Option<()> {
+        let start = out.keys.len();
+        let mut one = |need: Need, of: ExprId| {
+            out.push(self.column(of)?, need);
+            Some(())
+        };
         match self.expr(part)? {
-            Expr::Compare(op, a, b) => self.comparison(*op, *a, *b),
+            Expr::Compare(op, a, b) => self.comparison(*op, *a, *b, out),
             Expr::In(of, set) => {
                 let column = self.column(*of)?;
-                let key = |value| Some(Key { column, need: Need::Equal(hash(value)?) });
                 (set.len() <= KEYS_PER_WAY).then_some(())?;
-                set.iter().map(key).collect()
+                set.iter().try_for_each(|value| {
+                    out.push(column, Need::Equal(hash(value)?));
+                    Some(())
+                })
             }
             Expr::InList(of, list) => {
                 let Some(Expr::Const(value)) = self.expr(*of) else { return None };
                 let column = Column { list: Some(self.list_of(*list)?), value: None };
-                Some(vec![Key { column, need: Need::Equal(hash(value)?) }])
+                out.push(column, Need::Equal(hash(value)?));
+                Some(())
             }
             Expr::Matches(of, pattern) => one(of_regex(pattern)?, *of),
             Expr::Test(Test::Has, of) => one(Need::Present, *of),
             Expr::And(_) | Expr::Like(..) => {
-                let share = |way: &Vec<Key>| way.iter().map(|key| key.need.usual_share()).sum::<f64>();
-                self.ways(part).into_iter().min_by(|a, b| share(a).total_cmp(&share(b)))
+                let from = out.all.len();
+                self.ways(part, out);
+                out.keep_rarest(from, start)
             }
-            Expr::Or(parts) => {
-                let mut keys = Vec::new();
-                for branch in parts {
-                    keys.extend(self.way(*branch)?);
-                    (keys.len() <= KEYS_PER_WAY).then_some(())?;
-                }
-                Some(keys)
-            }
-            Expr::Quantified(Quantifier::Any, list, condition) => self.elements(*list, *condition),
+            Expr::Or(parts) => parts.iter().try_for_each(|branch| {
+                self.way(*branch, out)?;
+                (out.keys.len().saturating_sub(start) <= KEYS_PER_WAY).then_some(())
+            }),
+            Expr::Quantified(Quantifier::Any, list, condition) => self.elements(*list, *condition, out),
             // A condition that is a value: it must be true.
             Expr::EventValue(_) | Expr::Path(_) | Expr::Field(..) | Expr::Bound(_) => {
                 one(Need::Equal(hash(&Value::Bool(true))?), part)
@@ -168,12 +293,11 @@ impl<'g> Reader<'g> {
     }
 
     /// The best of the ways into a condition on the elements of a list.
-    fn elements(&self, list: ExprId, condition: ExprId) -> Option<Vec<Key>> {
-        let inner = Reader { list: Some(self.list_of(list)?), ..*self };
-        inner.way(condition)
+    fn elements(&self, list: ExprId, condition: ExprId, out: &mut Ways) -> Option<()> {
+        Reader { list: Some(self.list_of(list)?), ..*self }.way(condition, out)
     }
 
-    fn comparison(&self, op: CompareOp, a: ExprId, b: ExprId) -> Option<Vec<Key>> {
+    fn comparison(&self, op: CompareOp, a: ExprId, b: ExprId, out: &mut Ways) -> Option<()> {
         let (op, of, value) = match (self.expr(a)?, self.expr(b)?) {
             (_, Expr::Const(value)) => (op, a, value),
             (Expr::Const(value), _) => (mirrored(op), b, value),
@@ -185,20 +309,20 @@ impl<'g> Reader<'g> {
                 CompareOp::Greater => *n >= 0,
                 _ => false,
             };
-            return if some { self.elements(*list, *condition) } else { None };
+            return if some { self.elements(*list, *condition, out) } else { None };
         }
         let column = self.column(of)?;
-        let bound = |edge| Some(Bound { value: value.clone(), edge });
+        let bound = |edge| Some(Some(Bound { key: number(value)?, edge }));
         let need = match op {
             CompareOp::Equal => Need::Equal(hash(value)?),
             CompareOp::NotEqual => return None,
-            _ if !ranged(value) => return None,
-            CompareOp::Less => Need::Between(None, bound(Edge::Outside)),
-            CompareOp::LessOrEqual => Need::Between(None, bound(Edge::Within)),
-            CompareOp::Greater => Need::Between(bound(Edge::Outside), None),
-            CompareOp::GreaterOrEqual => Need::Between(bound(Edge::Within), None),
+            CompareOp::Less => Need::Between(None, bound(Edge::Outside)?),
+            CompareOp::LessOrEqual => Need::Between(None, bound(Edge::Within)?),
+            CompareOp::Greater => Need::Between(bound(Edge::Outside)?, None),
+            CompareOp::GreaterOrEqual => Need::Between(bound(Edge::Within)?, None),
         };
-        Some(vec![Key { column, need }])
+        out.push(column, need);
+        Some(())
     }
 
     /// The column of a value that can be read at this place, and without a fact.
@@ -227,16 +351,13 @@ fn hash(value: &Value) -> Option<u64> {
     match value {
         Value::Text(text) => Some(hash_text(text)),
         // Lists and records have none, so they need no memory.
-        value => crate::datum::Datum::of(value, &bumpalo::Bump::new()).hash(),
+        value => Datum::of(value, &Bump::new()).hash(),
     }
 }
 
-/// Whether all values of its kind stand in one order.
-fn ranged(value: &Value) -> bool {
-    match value {
-        Value::Float(f) => !f.is_nan(),
-        value => matches!(value, Value::Int(_) | Value::Time(_) | Value::Duration(_)),
-    }
+/// A value of which all of its kind stand in one order, as a number that is ordered alike.
+fn number(value: &Value) -> Option<u64> {
+    number_key(Datum::of(value, &Bump::new()))
 }
 
 fn mirrored(op: CompareOp) -> CompareOp {
@@ -249,8 +370,8 @@ fn mirrored(op: CompareOp) -> CompareOp {
     }
 }
 
-/// What every text has that a glob matches: how it begins, how it ends, and what is within.
-fn of_glob(pattern: &str) -> Vec<Need> {
+/// Tells what every text has that a glob matches: how it begins, how it ends, and what is within.
+fn of_glob(pattern: &str, tell: impl FnMut(Need)) {
     let pieces = glob::pieces(pattern);
     let need = |piece: &glob::Piece| match piece {
         // Not by its hash: what is no text, a build for one, has another hash than its text.
@@ -259,7 +380,7 @@ fn of_glob(pattern: &str) -> Vec<Need> {
         glob::Piece::Within(_) => None,
     };
     let grams = pieces.iter().filter_map(|piece| gram(piece.text()));
-    pieces.iter().filter_map(need).chain(grams).collect()
+    pieces.iter().filter_map(need).chain(grams).for_each(tell);
 }
 
 /// A piece of a text that stands somewhere: as long as can be, and one of the sample that is looked up.
@@ -316,35 +437,5 @@ impl Need {
             Self::Between(..) => 0.5,
             Self::Present => 0.8,
         }
-    }
-}
-
-impl Reader<'_> {
-    /// Two ranges of one value in one conjunction are one narrower range.
-    fn join_ranges(&self, ways: Vec<Vec<Key>>) -> Vec<Vec<Key>> {
-        let mut joined: Vec<Vec<Key>> = Vec::with_capacity(ways.len());
-        for way in ways {
-            // Outside of a quantifier different elements of a list may hold the two.
-            if let [Key { column, need: Need::Between(low, high) }] = way.as_slice()
-                && (column.list.is_none() || self.list.is_some())
-                && let Some((known_low, known_high)) = joined.iter_mut().find_map(|way| range_on(column, way))
-            {
-                *known_low = known_low.take().or_else(|| low.clone());
-                *known_high = known_high.take().or_else(|| high.clone());
-            } else {
-                joined.push(way);
-            }
-        }
-        joined
-    }
-}
-
-fn range_on<'w>(
-    column: &Column,
-    way: &'w mut [Key],
-) -> Option<(&'w mut Option<Bound>, &'w mut Option<Bound>)> {
-    match way {
-        [Key { column: known, need: Need::Between(low, high) }] if known == column => Some((low, high)),
-        _ => None,
     }
 }

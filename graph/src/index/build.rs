@@ -7,14 +7,11 @@
 //! a number is looked up once for each level.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
-
-use super::access::{Column, Key, Known, Need, ways};
-use super::check::{Check, best_check, rank_buckets};
-use super::choose::{Choice, Look, worthwhile};
-use super::rarity::{Bounds, Frequencies, positions};
+use super::access::{self, Column, Key, Known, Need, Ways};
+use super::check::{Check, CheckKind, best_check, rank_buckets};
+use super::choose::Choices;
+use super::rarity::{Frequencies, positions};
 use super::sources::{NewSource, Sources};
 use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, EMPTY, SEVERAL};
 use super::{
@@ -31,8 +28,6 @@ use crate::node::{NONE, Node};
 const SLOTS: (usize, usize) = (7, 6);
 /// Keys for one word of the filter, so that one miss in twenty passes it.
 const KEYS_PER_FILTER_WORD: usize = 4;
-/// A key that holds for nearly every message leads nowhere.
-const NEARLY_ALWAYS: f64 = 0.9;
 
 /// The tables of the index.
 #[derive(Default)]
@@ -125,7 +120,8 @@ fn fill(entries: &[(u64, Candidate)], built: &mut Built) {
 /// A rule with its way in and its check.
 struct Chosen {
     rank: u32,
-    keys: Vec<Key>,
+    /// Where its keys end.
+    keys: usize,
     check: Option<Check>,
 }
 
@@ -136,81 +132,81 @@ struct EventIndex {
     columns: Vec<Column>,
     /// For each dialect the source of each column.
     sources: Vec<Vec<u32>>,
-    bounds: Bounds,
+    /// For each column the bounds of its ranges, ascending.
+    bounds: Vec<Vec<u64>>,
     chosen: Vec<Chosen>,
+    /// The keys of those that were chosen; they and their checks name columns by their places here.
+    keys: Vec<Key>,
 }
 
 impl EventIndex {
     fn new(graph: &Graph, known: &Known, rules: &[u32], first_rank: usize) -> Self {
-        let ways_of = |rule: &u32| {
-            let condition = graph.rules.get(*rule as usize).and_then(|r| r.condition);
-            condition.map_or(Vec::new(), |condition| ways(graph, known, condition))
-        };
-        let ways: Vec<Vec<Vec<Key>>> = rules.iter().map(ways_of).collect();
-        let mut frequencies = Frequencies::default();
-        ways.iter().flatten().flatten().for_each(|key| frequencies.count(key));
-        let bounds = frequencies.bounds();
-        let rank = |ways: Vec<Vec<Key>>| {
-            let shares = ways.into_iter().map(|way| (frequencies.share_of_way(&way, &bounds), way));
-            let mut ranked: Vec<(f64, Vec<Key>)> =
-                shares.filter(|(share, _)| *share < NEARLY_ALWAYS).collect();
-            ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-            ranked
-        };
-        let ranked: Vec<Vec<(f64, Vec<Key>)>> = ways.into_iter().map(rank).collect();
-        let choices: Vec<Choice> = ranked.iter().map(|ranked| Choice::new(ranked)).collect();
-        let worth = worthwhile(&choices);
-        let columns: BTreeSet<Column> = worth.iter().map(Look::column).collect();
-        let mut index = Self {
-            always: Vec::new(),
-            columns: columns.into_iter().collect(),
-            sources: Vec::new(),
-            bounds,
-            chosen: Vec::new(),
-        };
-        for ((at, rule), ranked) in rules.iter().enumerate().zip(ranked) {
-            let rank = marked(graph, *rule, first_rank.saturating_add(at));
-            let mut reached =
-                ranked.into_iter().filter(|(_, way)| way.iter().all(|key| worth.contains(&Look::of(key))));
-            match reached.next() {
-                Some((_, keys)) => {
-                    let check = best_check(reached, &keys, &index.bounds);
-                    index.chosen.push(Chosen { rank, keys, check });
-                }
-                None => index.always.push(rank),
+        let mut ways = Ways::default();
+        let ends = rules.iter().map(|rule| {
+            if let Some(condition) = graph.rules.get(*rule as usize).and_then(|r| r.condition) {
+                access::ways(graph, known, condition, &mut ways);
             }
+            ways.all.len()
+        });
+        let ends: Vec<usize> = ends.collect();
+        let mut frequencies = Frequencies::new(&ways);
+        let choices = Choices::new(&ways, &ends, &frequencies);
+        let worth = choices.worthwhile(&ways.columns);
+        let columns = worth.columns(&ways.columns);
+        let mut places = vec![NONE; ways.columns.len()];
+        for (at, column) in (0..).zip(&columns) {
+            places.get_mut(*column).into_iter().for_each(|place| *place = at);
         }
-        index
+        let place_of = |column: u32| places.get(column as usize).copied().unwrap_or(NONE);
+        let (mut always, mut chosen, mut keys) = (Vec::new(), Vec::with_capacity(rules.len()), Vec::new());
+        for (at, rule) in rules.iter().enumerate() {
+            let rank = marked(graph, *rule, first_rank.saturating_add(at));
+            let mut reached = choices.reached(at, &worth);
+            let Some((_, way)) = reached.next() else {
+                always.push(rank);
+                continue;
+            };
+            keys.extend(ways.keys(way).iter().map(|key| Key { column: place_of(key.column), ..*key }));
+            let check = best_check(reached, way, &ways, &frequencies);
+            let check = check.map(|check| Check { column: place_of(check.column), ..check });
+            chosen.push(Chosen { rank, keys: keys.len(), check });
+        }
+        let bounds = columns.iter().map(|at| frequencies.bounds.get_mut(*at).map(std::mem::take));
+        let bounds = bounds.map(Option::unwrap_or_default).collect();
+        let columns = columns.iter().filter_map(|at| ways.columns.get(*at).copied()).collect();
+        Self { always, columns, sources: Vec::new(), bounds, chosen, keys }
     }
 
     /// Finds out what its columns read.
     fn find_sources(&mut self, graph: &Graph, nodes: &[Node], event: u32, sources: &mut Sources) {
         let dialects = graph.events.get(event as usize).map(|e| e.dialects.as_slice()).unwrap_or_default();
         for dialect in dialects {
-            let columns = self.columns.iter().map(|column| {
-                let bounds = self.bounds.get(column).map(Vec::as_slice).unwrap_or_default();
-                sources.of(graph, nodes, event, dialect, *column, bounds)
-            });
+            let columns = self.columns.iter().zip(&self.bounds);
+            let columns =
+                columns.map(|(column, bounds)| sources.of(graph, nodes, event, dialect, *column, bounds));
             self.sources.push(columns.collect());
         }
     }
 
     /// Adds its rules to the table, by all sources that lead to them.
     fn enter(self, sources: &mut Sources, entries: &mut Vec<(u64, Candidate)>) {
-        let mut of_column: HashMap<Column, (usize, Vec<u32>)> = HashMap::new();
-        for (at, column) in self.columns.iter().enumerate() {
+        let of_column = |at: usize| {
             let read = self.sources.iter().filter_map(|dialect| dialect.get(at)).filter(|at| **at != NONE);
-            let read: BTreeSet<u32> = read.copied().collect();
-            of_column.insert(*column, (at, read.into_iter().collect()));
-        }
+            let mut read: Vec<u32> = read.copied().collect();
+            read.sort_unstable();
+            read.dedup();
+            read
+        };
+        let of_columns: Vec<Vec<u32>> = (0..self.columns.len()).map(of_column).collect();
+        let mut from = 0;
         for Chosen { rank, keys, check } in self.chosen {
             let check = check.and_then(|check| {
-                let (at, read) = of_column.get(check.column())?;
-                checked(&check, *at, read, sources)
+                let read = of_columns.get(check.column as usize)?;
+                checked(&check, read, sources)
             });
             let candidate = [rank, check.unwrap_or(0)];
-            for key in keys {
-                let read = of_column.get(&key.column).map(|(_, read)| read.as_slice()).unwrap_or_default();
+            for key in self.keys.get(from..keys).unwrap_or_default() {
+                let read = of_columns.get(key.column as usize).map(Vec::as_slice).unwrap_or_default();
                 for at in read {
                     let Some(source) = sources.all.get_mut(*at as usize) else { continue };
                     source.looked_up(&key.need);
@@ -219,22 +215,24 @@ impl EventIndex {
                     });
                 }
             }
+            from = keys;
         }
     }
 }
 
-/// The word of a check on a column, at a place among its event's, that has these sources.
-fn checked(check: &Check, at: usize, read: &[u32], sources: &mut Sources) -> Option<u32> {
+/// The word of a check on a column that has these sources.
+fn checked(check: &Check, read: &[u32], sources: &mut Sources) -> Option<u32> {
+    let at = check.column as usize;
     if at >= CHECK_COLUMNS {
         return None;
     }
-    let (kind, looks, bits) = match check {
-        Check::Hash(_, hash) => (CHECK_HASH, KIND_HASHED, check_hash(*hash)),
-        Check::Buckets(_, buckets) => (CHECK_BUCKETS, KIND_HASHED, *buckets),
-        Check::Ranks(_, low, high) => {
+    let (kind, looks, bits) = match check.kind {
+        CheckKind::Hash(hash) => (CHECK_HASH, KIND_HASHED, check_hash(hash)),
+        CheckKind::Buckets(buckets) => (CHECK_BUCKETS, KIND_HASHED, buckets),
+        CheckKind::Ranks(low, high) => {
             // Ranks are those among the bounds of one source.
             let [only] = read else { return None };
-            let bounds = &sources.all.get(*only as usize)?.sorted_bounds;
+            let bounds = &sources.all.get(*only as usize)?.bounds;
             (CHECK_RANKS, KIND_RANKED, rank_buckets(bounds, low.as_ref(), high.as_ref()))
         }
     };
@@ -253,7 +251,7 @@ fn each_key(need: &Need, source: &NewSource, tell: &mut impl FnMut(u32, u64)) {
         Need::Gram(length, key) => tell(KIND_GRAM, sized(*length as usize, *key)),
         Need::Present => tell(KIND_PRESENT, 0),
         Need::Between(low, high) => {
-            let (from, to) = positions(&source.sorted_bounds, low.as_ref(), high.as_ref());
+            let (from, to) = positions(&source.bounds, low.as_ref(), high.as_ref());
             cells(from, to, &mut |cell| tell(KIND_RANGE, cell));
         }
     }

@@ -1,116 +1,199 @@
 //! By which ways the rules of an event are reached, all together.
 //!
-//! Comes in: for each rule its ways in, the rarest first. Goes out: the looks that are worth while: each costs something on every
-//! message of the event, however few rules need it. A rule whose ways all need a look that is not worth while is judged on
-//! every message.
+//! Comes in: the ways into each rule, and how rare their keys are. Goes out: for each rule its ways, the rarest first, and the looks that
+//! are worth while: each costs something on every message of the event, however few rules need it. A rule whose ways all need a
+//! look that is not worth while is judged on every message. Looks are numbered, so that sets of them are tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use super::access::{Column, GRAMS, Key, LENGTHS, Need, Way, Ways};
+use super::rarity::Frequencies;
 
-use super::access::{Column, Key, Need};
+/// A key that holds for nearly every message leads nowhere.
+const NEARLY_ALWAYS: f64 = 0.9;
 
-/// A column and how it is looked at: what costs, whatever is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Look {
-    column: Column,
-    how: How,
+/// A column and how it is looked at: what costs, whatever is found. Each column has [`HOWS`] of them.
+type Look = usize;
+
+/// The first of each kind of look at a column: of texts there is one for each length.
+const HASH: Look = 0;
+const PREFIX: Look = 1;
+const SUFFIX: Look = PREFIX + LENGTHS.len();
+const GRAM: Look = SUFFIX + LENGTHS.len();
+const RANK: Look = GRAM + GRAMS.len();
+const PRESENCE: Look = RANK + 1;
+const HOWS: usize = PRESENCE + 1;
+
+fn look(key: &Key) -> Look {
+    let nth = |lengths: &[u32], length| lengths.iter().position(|known| *known == length).unwrap_or(0);
+    let how = match key.need {
+        Need::Equal(_) => HASH,
+        Need::Prefix(length, _) => nth(&LENGTHS, length).saturating_add(PREFIX),
+        Need::Suffix(length, _) => nth(&LENGTHS, length).saturating_add(SUFFIX),
+        Need::Gram(length, _) => nth(&GRAMS, length).saturating_add(GRAM),
+        Need::Between(..) => RANK,
+        Need::Present => PRESENCE,
+    };
+    (key.column as usize).saturating_mul(HOWS).saturating_add(how)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum How {
-    Hash,
-    /// Of this length.
-    Prefix(u32),
-    Suffix(u32),
-    Gram(u32),
-    Rank,
-    Presence,
+/// The column of a look, and how it is looked at.
+fn parts(look: Look, columns: &[Column]) -> (Option<&Column>, Look) {
+    (columns.get(look / HOWS), look % HOWS)
 }
 
-impl Look {
-    pub(super) fn of(key: &Key) -> Self {
-        let how = match key.need {
-            Need::Equal(_) => How::Hash,
-            Need::Prefix(length, _) => How::Prefix(length),
-            Need::Suffix(length, _) => How::Suffix(length),
-            Need::Gram(length, _) => How::Gram(length),
-            Need::Between(..) => How::Rank,
-            Need::Present => How::Presence,
+/// What a look costs, in judged rules; measured in instructions.
+fn cost(look: Look, columns: &[Column]) -> f64 {
+    let (column, how) = parts(look, columns);
+    let one = match how {
+        HASH..GRAM => 0.15,
+        GRAM..RANK => 0.8,
+        RANK => 0.3,
+        _ => 0.1,
+    };
+    if column.is_some_and(|column| column.list.is_some()) { one * 1.2 } else { one }
+}
+
+/// The ways into the rules of an event.
+pub(super) struct Choices {
+    /// Those of one rule together, the rarest first.
+    ways: Vec<Ranked>,
+    /// Where those of each rule end.
+    ends: Vec<usize>,
+    /// Where the looks of each way are.
+    looks: Vec<Look>,
+}
+
+/// A way into a rule.
+#[derive(Clone, Copy)]
+struct Ranked {
+    /// Of the messages that are guessed to hold one of its keys.
+    share: f64,
+    way: Way,
+    /// Where its looks end, and how many they are.
+    looks: (usize, usize),
+}
+
+impl Choices {
+    /// `ends`: where the ways into each rule end among all.
+    pub(super) fn new(ways: &Ways, ends: &[usize], frequencies: &Frequencies) -> Self {
+        let mut choices = Self {
+            ways: Vec::with_capacity(ways.all.len()),
+            ends: Vec::with_capacity(ends.len()),
+            looks: Vec::with_capacity(ways.all.len()),
         };
-        Self { column: key.column, how }
-    }
-
-    pub(super) fn column(&self) -> Column {
-        self.column
-    }
-
-    /// What it costs, in judged rules; measured in instructions.
-    fn cost(&self) -> f64 {
-        let one = match self.how {
-            How::Presence => 0.1,
-            How::Hash | How::Prefix(_) | How::Suffix(_) => 0.15,
-            How::Rank => 0.3,
-            How::Gram(_) => 0.8,
-        };
-        if self.column.list.is_some() { one * 1.2 } else { one }
-    }
-}
-
-/// The ways into one rule, the rarest first.
-pub(super) struct Choice {
-    ways: Vec<(f64, Vec<Look>)>,
-}
-
-impl Choice {
-    pub(super) fn new(ranked: &[(f64, Vec<Key>)]) -> Self {
-        let looks = |way: &[Key]| {
-            let mut looks: Vec<Look> = way.iter().map(Look::of).collect();
-            looks.sort_unstable();
-            looks.dedup();
-            looks
-        };
-        Self { ways: ranked.iter().map(|(share, way)| (*share, looks(way))).collect() }
-    }
-
-    /// The share of messages on which the rule is judged if only some looks are made, and those of its way.
-    fn best(&self, made: impl Fn(&Look) -> bool) -> (f64, &[Look]) {
-        let way = self.ways.iter().find(|(_, looks)| looks.iter().all(&made));
-        way.map_or((1.0, &[]), |(share, looks)| (*share, looks))
-    }
-}
-
-/// The looks that save more judging than they cost. Those that few rules need are tried first.
-pub(super) fn worthwhile(rules: &[Choice]) -> BTreeSet<Look> {
-    let mut users: BTreeMap<Look, Vec<usize>> = BTreeMap::new();
-    for (at, rule) in rules.iter().enumerate() {
-        for look in rule.best(|_| true).1 {
-            users.entry(*look).or_default().push(at);
+        let mut from = 0;
+        for end in ends {
+            let first = choices.ways.len();
+            for way in ways.all.get(from..*end).unwrap_or_default() {
+                let share = frequencies.share_of_way(ways, *way);
+                if share < NEARLY_ALWAYS {
+                    let looks = choices.add_looks(ways.keys(*way));
+                    choices.ways.push(Ranked { share, way: *way, looks });
+                }
+            }
+            let own = choices.ways.get_mut(first..).unwrap_or_default();
+            own.sort_by(|a, b| a.share.total_cmp(&b.share));
+            choices.ends.push(choices.ways.len());
+            from = *end;
         }
+        choices
     }
-    let mut worth: BTreeSet<Look> = users.keys().copied().collect();
-    let mut order: Vec<Look> = worth.iter().copied().collect();
-    order.sort_by_key(|look| users.get(look).map_or(0, Vec::len));
-    for look in order {
-        let Some(own) = users.remove(&look) else { continue };
-        let mut saved = 0.0;
-        let mut moves = Vec::with_capacity(own.len());
-        for at in own {
-            let Some(rule) = rules.get(at) else { continue };
-            let (with, _) = rule.best(|l| worth.contains(l));
-            let (without, looks) = rule.best(|l| *l != look && worth.contains(l));
-            saved += without - with;
-            moves.push((at, looks));
-            if saved >= look.cost() {
-                break;
+
+    fn add_looks(&mut self, keys: &[Key]) -> (usize, usize) {
+        let first = self.looks.len();
+        for look in keys.iter().map(look) {
+            if !self.looks.get(first..).unwrap_or_default().contains(&look) {
+                self.looks.push(look);
             }
         }
-        if saved < look.cost() {
-            worth.remove(&look);
-            for (at, looks) in moves {
-                for other in looks {
-                    users.entry(*other).or_default().push(at);
+        (self.looks.len(), self.looks.len().saturating_sub(first))
+    }
+
+    fn of_rule(&self, rule: usize) -> &[Ranked] {
+        let from = rule.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(rule).and_then(|end| self.ways.get(from..*end)).unwrap_or_default()
+    }
+
+    fn looks(&self, ranked: &Ranked) -> &[Look] {
+        let (end, count) = ranked.looks;
+        self.looks.get(end.saturating_sub(count)..end).unwrap_or_default()
+    }
+
+    /// The share of messages on which a rule is judged if only some looks are made, and those of its way.
+    fn best(&self, rule: usize, made: impl Fn(&Look) -> bool) -> (f64, &[Look]) {
+        let way = self.of_rule(rule).iter().find(|ranked| self.looks(ranked).iter().all(&made));
+        way.map_or((1.0, &[]), |ranked| (ranked.share, self.looks(ranked)))
+    }
+
+    /// The looks that save more judging than they cost. Those that few rules need are tried first.
+    pub(super) fn worthwhile(&self, columns: &[Column]) -> Worthwhile {
+        let all = columns.len().saturating_mul(HOWS);
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); all];
+        let add = |users: &mut Vec<Vec<usize>>, look: Look, rule| {
+            if let Some(users) = users.get_mut(look) {
+                users.push(rule);
+            }
+        };
+        for rule in 0..self.ends.len() {
+            self.best(rule, |_| true).1.iter().for_each(|look| add(&mut users, *look, rule));
+        }
+        let mut worth = Worthwhile(users.iter().map(|users| !users.is_empty()).collect());
+        let mut order: Vec<Look> = (0..all).filter(|look| worth.holds(look)).collect();
+        order.sort_by_key(|look| (users.get(*look).map_or(0, Vec::len), parts(*look, columns)));
+        for look in order {
+            let cost = cost(look, columns);
+            let own = users.get_mut(look).map(std::mem::take).unwrap_or_default();
+            let mut saved = 0.0;
+            let mut moves = Vec::with_capacity(own.len());
+            for rule in own {
+                let (with, _) = self.best(rule, |l| worth.holds(l));
+                let (without, looks) = self.best(rule, |l| *l != look && worth.holds(l));
+                saved += without - with;
+                moves.push((rule, looks));
+                if saved >= cost {
+                    break;
+                }
+            }
+            if saved < cost {
+                worth.remove(look);
+                for (rule, looks) in moves {
+                    looks.iter().for_each(|look| add(&mut users, *look, rule));
                 }
             }
         }
+        worth
     }
-    worth
+
+    /// The ways into a rule that need no other looks than these, with the share of messages that take them; the rarest first.
+    pub(super) fn reached<'c>(
+        &'c self,
+        rule: usize,
+        worth: &'c Worthwhile,
+    ) -> impl Iterator<Item = (f64, Way)> + 'c {
+        let reached =
+            self.of_rule(rule).iter().filter(|ranked| self.looks(ranked).iter().all(|l| worth.holds(l)));
+        reached.map(|ranked| (ranked.share, ranked.way))
+    }
+}
+
+/// The looks that are made.
+pub(super) struct Worthwhile(Vec<bool>);
+
+impl Worthwhile {
+    fn holds(&self, look: &Look) -> bool {
+        self.0.get(*look).copied().unwrap_or(false)
+    }
+
+    fn remove(&mut self, look: Look) {
+        if let Some(made) = self.0.get_mut(look) {
+            *made = false;
+        }
+    }
+
+    /// Places of the columns that are looked at, in the columns' order.
+    pub(super) fn columns(&self, all: &[Column]) -> Vec<usize> {
+        let looked_at = self.0.chunks(HOWS).zip(0..).filter(|(made, _)| made.contains(&true));
+        let mut places: Vec<usize> = looked_at.map(|(_, place)| place).collect();
+        places.sort_unstable_by_key(|place| all.get(*place));
+        places
+    }
 }

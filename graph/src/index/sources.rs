@@ -4,8 +4,6 @@
 //! that a value is read and looked up once for all events that a topic may be. What reads more than the body, or a subject, is its
 //! own event's alone.
 
-use std::collections::BTreeSet;
-
 use hashbrown::HashMap;
 
 use super::access::{Column, GRAMS, LENGTHS, Need};
@@ -33,9 +31,8 @@ pub(super) struct NewSource {
     level: u32,
     kinds: u32,
     lengths: u32,
-    bounds: BTreeSet<u64>,
-    /// The same, once all events have told theirs.
-    pub(super) sorted_bounds: Vec<u64>,
+    /// Of the ranges that rules ask of it: ascending once all events have told theirs.
+    pub(super) bounds: Vec<u64>,
 }
 
 /// All sources.
@@ -65,8 +62,7 @@ impl Sources {
                 Reads::Event(..) if reads_subject(graph, nodes, &column) => SUBJECT_LEVEL,
                 Reads::Event(..) => OWN,
             };
-            let (bounds, sorted_bounds) = Default::default();
-            self.all.push(NewSource { reads, level, kinds: 0, lengths: 0, bounds, sorted_bounds });
+            self.all.push(NewSource { reads, level, kinds: 0, lengths: 0, bounds: Vec::new() });
         }
         if let Some(source) = self.all.get_mut(at as usize) {
             source.bounds.extend(bounds);
@@ -77,7 +73,8 @@ impl Sources {
     /// Every event has told its bounds.
     pub(super) fn sort_bounds(&mut self) {
         for source in &mut self.all {
-            source.sorted_bounds = std::mem::take(&mut source.bounds).into_iter().collect();
+            source.bounds.sort_unstable();
+            source.bounds.dedup();
         }
     }
 
@@ -89,7 +86,7 @@ impl Sources {
                 Reads::Event(_, column) => (column.value, column.list),
             };
             let ranked = source.kinds & (KIND_RANGE | KIND_RANKED) != 0;
-            let bounds = if ranked { source.sorted_bounds.as_slice() } else { &[] };
+            let bounds = if ranked { source.bounds.as_slice() } else { &[] };
             let bounds = writer.words(bounds.iter().flat_map(|b| super::halves(*b)));
             let (value, list) = (value.unwrap_or(NONE), list.unwrap_or(NONE));
             [value, list, source.kinds | source.level, source.lengths, bounds.start, bounds.len]
