@@ -90,25 +90,24 @@ impl std::error::Error for LoadError {}
 impl Graph {
     /// The artifact's bytes: the same graph always gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let sections = write::sections(self);
+        let mut bytes = vec![0; HEADER_BYTES];
+        let sections = write::sections(self, &mut bytes);
         let mut identity = Sha256::new();
         for section in sections.iter().take(Section::People as usize) {
             identity.update((section.len() as u64).to_le_bytes());
-            identity.update(section);
+            identity.update(bytes.get(section.clone()).unwrap_or_default());
         }
-        let content: usize = sections.iter().map(|s| s.len().next_multiple_of(ALIGNMENT)).sum();
-        let mut bytes = Vec::with_capacity(HEADER_BYTES.saturating_add(content));
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&limits::ARTIFACT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&BYTE_ORDER.to_ne_bytes());
-        bytes.extend_from_slice(&[0; 8]);
-        bytes.extend_from_slice(&identity.finalize());
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&limits::ARTIFACT_VERSION.to_le_bytes());
+        header.extend_from_slice(&BYTE_ORDER.to_ne_bytes());
+        header.extend_from_slice(&[0; 8]);
+        header.extend_from_slice(&identity.finalize());
         for section in &sections {
-            bytes.extend_from_slice(&(section.len() as u64).to_ne_bytes());
+            header.extend_from_slice(&(section.len() as u64).to_ne_bytes());
         }
-        for section in &sections {
-            bytes.extend_from_slice(section);
-            bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        if let Some(place) = bytes.get_mut(..header.len()) {
+            place.copy_from_slice(&header);
         }
         let checksum = xxh3_64(bytes.get(CHECKED_FROM..).unwrap_or_default()).to_ne_bytes();
         if let Some(place) = bytes.get_mut(PREFIX_BYTES..CHECKED_FROM) {

@@ -124,7 +124,7 @@ pub(crate) fn run<T>(table: &[T], [start, len]: [u32; 2]) -> &[T] {
 
 /// Bytes that stand behind their length: one byte, or [`LONG`] and four.
 #[inline]
-fn counted(bytes: &[u8], at: u32) -> &[u8] {
+pub(super) fn counted(bytes: &[u8], at: u32) -> &[u8] {
     let found = bytes.get(at as usize..).and_then(<[u8]>::split_first).and_then(|(length, rest)| {
         if *length != LONG {
             return rest.get(..usize::from(*length));

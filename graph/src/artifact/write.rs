@@ -4,23 +4,27 @@
 //! place; a comparison with a text or a whole number holds it itself. Equal texts and equal details are written once. The
 //! same graph always gives the same bytes: nothing here depends on the order of a hash map.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+use std::ops::Range;
 
+use bytemuck::NoUninit;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use serde::Serialize;
 
-use super::tables::{EventHead, LONG, RuleHead, SECTIONS, Section};
+use super::ALIGNMENT;
+use super::tables::{EventHead, LONG, RuleHead, SECTIONS, Section, counted};
 use crate::datum::set_hash;
 use crate::graph::{CompareOp, Event, Expr, ExprId, Graph, Path, Root, Rule, Scope};
 use crate::index;
-use crate::matcher::{Declarations, Details};
+use crate::matcher::Declarations;
 use crate::node::{FEW_TEXTS, Keep, Kind, NONE, Node, NodeId, Operand, TextRef, Words, Worth};
 use crate::value::Value;
 
-/// The sections of a graph, in the order of [`Section`].
-pub(super) fn sections(graph: &Graph) -> [Vec<u8>; SECTIONS] {
-    let mut writer = Writer::default();
+/// Writes the sections of a graph behind what is there, in the order of [`Section`], each filled up with zeros. Gives where they are.
+pub(super) fn sections(graph: &Graph, bytes: &mut Vec<u8>) -> [Range<usize>; SECTIONS] {
+    let mut writer = Writer::new(graph);
     let nodes = writer.nodes(graph);
-    let rules = graph.rules.iter().map(|rule| writer.rule(graph, rule).encode()).collect::<Vec<_>>();
+    let rules: Vec<[u32; 4]> = graph.rules.iter().map(|rule| writer.rule(graph, rule).encode()).collect();
     let index = index::build(graph, &nodes, &mut writer);
     let declarations = Declarations {
         enums: graph.enums.clone(),
@@ -35,32 +39,42 @@ pub(super) fn sections(graph: &Graph) -> [Vec<u8>; SECTIONS] {
         with_clauses: with_clauses(graph),
     };
     let nodes: Vec<[u32; 4]> = nodes.into_iter().map(Node::encode).collect();
-    let mut sections: [Vec<u8>; SECTIONS] = Default::default();
-    let mut put = |section: Section, bytes: &[u8]| {
-        if let Some(place) = sections.get_mut(section as usize) {
-            place.extend_from_slice(bytes);
-        }
-    };
-    put(Section::Declarations, &encode(&declarations));
-    put(Section::Nodes, bytemuck::cast_slice(&nodes));
-    put(Section::Words, bytemuck::cast_slice(&writer.words));
-    put(Section::Texts, &writer.texts);
-    put(Section::Rules, bytemuck::cast_slice(&rules));
-    put(Section::Details, &writer.details);
     let events: Vec<[u32; 6]> = index.events.into_iter().map(EventHead::encode).collect();
-    put(Section::Events, bytemuck::cast_slice(&events));
-    put(Section::Ranks, bytemuck::cast_slice(&index.ranks));
-    put(Section::Sources, bytemuck::cast_slice(&index.sources));
-    put(Section::Filter, bytemuck::cast_slice(&index.filter));
-    put(Section::Slots, bytemuck::cast_slice(&index.slots));
-    put(Section::Candidates, bytemuck::cast_slice(&index.candidates));
-    put(Section::People, &encode(&(graph, &graph.sources)));
-    sections
+    let mut ranges: [Range<usize>; SECTIONS] = Default::default();
+    let mut put = |section: Section, write: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let start = bytes.len();
+        *bytes = write(std::mem::take(bytes));
+        if let Some(range) = ranges.get_mut(section as usize) {
+            *range = start..bytes.len();
+        }
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    };
+    put(Section::Declarations, &|to| encode(&declarations, to));
+    put(Section::Nodes, &|to| copy(&nodes, to));
+    put(Section::Words, &|to| copy(&writer.words, to));
+    put(Section::Texts, &|to| copy(&writer.texts, to));
+    put(Section::Rules, &|to| copy(&rules, to));
+    put(Section::Details, &|to| copy(&writer.details, to));
+    put(Section::Events, &|to| copy(&events, to));
+    put(Section::Ranks, &|to| copy(&index.ranks, to));
+    put(Section::Sources, &|to| copy(&index.sources, to));
+    put(Section::Filter, &|to| copy(&index.filter, to));
+    put(Section::Slots, &|to| copy(&index.slots, to));
+    put(Section::Candidates, &|to| copy(&index.candidates, to));
+    put(Section::People, &|to| encode(&(graph, &graph.sources), to));
+    ranges
 }
 
-pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+/// Adds plain data.
+fn encode<T: Serialize>(value: &T, to: Vec<u8>) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "plain data into memory: postcard has nothing to refuse")]
-    postcard::to_stdvec(value).expect("plain data encodes")
+    postcard::to_extend(value, to).expect("plain data encodes")
+}
+
+/// Adds a table.
+fn copy<T: NoUninit>(table: &[T], mut to: Vec<u8>) -> Vec<u8> {
+    to.extend_from_slice(bytemuck::cast_slice(table));
+    to
 }
 
 /// A place in a table. A table of more than 2^32 words would need more memory than its graph could have had.
@@ -108,15 +122,31 @@ fn with_clauses(graph: &Graph) -> Vec<u32> {
 pub(crate) struct Writer {
     words: Vec<u32>,
     texts: Vec<u8>,
-    text_places: HashMap<Box<str>, TextRef>,
+    /// Where each text is, by its hash.
+    text_places: HashTable<(u64, TextRef)>,
+    hashes: DefaultHashBuilder,
     details: Vec<u8>,
     detail_places: HashMap<Vec<u8>, u32>,
+    /// The details of one rule.
+    own_details: Vec<u8>,
     patterns: u32,
     /// What each expression costs.
     costs: Vec<u32>,
 }
 
 impl Writer {
+    /// With room for what most graphs need: a table that grows copies all that it holds.
+    fn new(graph: &Graph) -> Self {
+        let exprs = graph.exprs.len();
+        Self {
+            words: Vec::with_capacity(exprs),
+            texts: Vec::with_capacity(exprs.saturating_mul(16)),
+            text_places: HashTable::with_capacity(exprs),
+            costs: Vec::with_capacity(exprs),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn words(&mut self, words: impl IntoIterator<Item = u32>) -> Words {
         let start = self.words.len();
         self.words.extend(words);
@@ -124,29 +154,31 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) -> TextRef {
-        if let Some(at) = self.text_places.get(text) {
+        let Self { texts, text_places, hashes, .. } = self;
+        let hash = hashes.hash_one(text);
+        let is_it = |(known, at): &(u64, TextRef)| *known == hash && counted(texts, *at) == text.as_bytes();
+        if let Some((_, at)) = text_places.find(hash, is_it) {
             return *at;
         }
-        let at = append(&mut self.texts, text.as_bytes());
-        self.text_places.insert(text.into(), at);
+        let at = append(texts, text.as_bytes());
+        text_places.insert_unique(hash, (hash, at), |(hash, _)| *hash);
         at
     }
 
     fn rule(&mut self, graph: &Graph, rule: &Rule) -> RuleHead {
-        let details = encode(&Details {
-            axes: rule.axes.clone(),
-            except: rule.except.clone(),
-            actions: rule.actions.clone(),
-            clauses: rule.clauses.clone(),
-        });
-        let details = match self.detail_places.get(&details) {
+        let mut own = std::mem::take(&mut self.own_details);
+        own.clear();
+        // What `Details` is read from.
+        let own = encode(&(&rule.axes, &rule.except, &rule.actions, &rule.clauses), own);
+        let details = match self.detail_places.get(&own) {
             Some(at) => *at,
             None => {
-                let at = append(&mut self.details, &details);
-                self.detail_places.insert(details, at);
+                let at = append(&mut self.details, &own);
+                self.detail_places.insert(own.clone(), at);
                 at
             }
         };
+        self.own_details = own;
         RuleHead {
             name: append(&mut self.texts, rule.name.as_bytes()),
             event: rule.event,
@@ -242,24 +274,32 @@ impl Writer {
         }
     }
 
-    fn set(&mut self, graph: &Graph, of: NodeId, set: &[Value]) -> Kind {
-        let texts: Option<Vec<&str>> = set
-            .iter()
-            .map(|value| if let Value::Text(text) = value { Some(&**text) } else { None })
-            .collect();
-        if let Some(texts) = texts {
-            let mut hashed: Vec<(u16, &str)> = texts.iter().map(|t| (set_hash(t), *t)).collect();
-            hashed.sort_unstable();
-            let places: Vec<u32> = hashed.iter().map(|(_, text)| self.text(text)).collect();
-            let mut hashes: Vec<u16> = hashed.iter().map(|(hash, _)| *hash).collect();
-            if hashed.len() <= FEW_TEXTS {
-                hashes.clear();
-            }
-            hashes.resize(hashes.len().next_multiple_of(2), u16::MAX);
-            let hashes = hashes.as_chunks::<2>().0.iter().map(|pair| bytemuck::cast(*pair));
-            return Kind::InTexts(of, self.words(hashes.chain(places)));
+    fn set<'v>(&mut self, graph: &Graph, of: NodeId, set: &'v [Value]) -> Kind {
+        let hashed = |value: &'v Value| match value {
+            Value::Text(text) => Some((set_hash(text), &**text)),
+            _ => None,
+        };
+        let texts: Option<Vec<(u16, &str)>> = set.iter().map(hashed).collect();
+        if let Some(mut texts) = texts {
+            texts.sort_unstable();
+            return Kind::InTexts(of, self.set_of_texts(&texts));
         }
         Kind::In(of, self.extra_constants(graph, set.iter().map(Some)))
+    }
+
+    /// Texts with their hashes, by which they are sorted.
+    fn set_of_texts(&mut self, texts: &[(u16, &str)]) -> Words {
+        let start = self.words.len();
+        let hashes = if texts.len() <= FEW_TEXTS { &[] } else { texts };
+        self.words.extend(hashes.chunks(2).map(|pair| {
+            let hash = |at: usize| pair.get(at).map_or(u16::MAX, |(hash, _)| *hash);
+            bytemuck::cast::<[u16; 2], u32>([hash(0), hash(1)])
+        }));
+        for (_, text) in texts {
+            let at = self.text(text);
+            self.words.push(at);
+        }
+        Words { start: place(start), len: place(self.words.len().saturating_sub(start)) }
     }
 
     /// Constants that are no expressions of their own are written as words: four for each.
