@@ -9,6 +9,7 @@ mod heads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use taskbot_graph::{
@@ -18,6 +19,7 @@ use taskbot_graph::{
 
 use again::Numbering;
 use heads::Heads;
+pub(crate) use heads::Shared;
 
 use crate::typed::{
     Program, TypedArgument, TypedClauses, TypedDialect, TypedEvent, TypedExpr, TypedKind, TypedRule,
@@ -58,9 +60,9 @@ struct Made {
 }
 
 /// Lowers a program.
-pub(crate) fn lower(program: &Program) -> Lowered {
+pub(crate) fn lower(program: &Program, shared: &Shared) -> Lowered {
     let mut lowering = Lowering { program, state: Lowered::default(), numbering: None, asks: true };
-    let heads = Heads::new(program);
+    let heads = Heads::new(program, shared);
     let graph = &mut lowering.state.graph;
     graph.enums.clone_from(&program.enums);
     graph.records.clone_from(&program.records);
@@ -355,7 +357,7 @@ impl Lowering<'_> {
             TypedKind::Fact(fact, key) => Expr::Fact(self.fact(*fact), self.expr(key)),
             TypedKind::Else(first, second) => Expr::Else(self.expr(first), self.expr(second)),
             TypedKind::Compare(op, left, right) => Expr::Compare(*op, self.expr(left), self.expr(right)),
-            TypedKind::In(of, values) => Expr::In(self.expr(of), values.clone()),
+            TypedKind::In(of, values) => Expr::In(self.expr(of), Arc::clone(values)),
             TypedKind::InList(of, list) => Expr::InList(self.expr(of), self.expr(list)),
             TypedKind::Like(of, pattern) => Expr::Like(self.expr(of), pattern.to_string()),
             TypedKind::Matches(of, pattern) => Expr::Matches(self.expr(of), pattern.to_string()),

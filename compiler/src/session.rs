@@ -13,7 +13,7 @@ use taskbot_graph::{Place, SourceFile};
 
 use crate::check::{self, Before, Checked};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::lower::{self, Lowered};
+use crate::lower::{self, Lowered, Shared};
 use crate::{Compiled, Manifest, Origin, Program, SourceText, analysis, imports, names, syntax};
 
 /// A compiler that remembers what it compiled last.
@@ -100,12 +100,12 @@ fn build(last: Option<Last>, sources: &[SourceText], manifests: &[Manifest]) -> 
     let (before, lowered) =
         remembered.and_then(|remembered| remembered.before(&read, &declarations)).unwrap_or_default();
     imports::check(&names, &files, &mut diagnostics);
-    let check::Typed { program, used_lets, checked } =
+    let check::Typed { program, used_lets, checked, shared } =
         check::check(&names, manifests, before, &mut diagnostics);
     settle(&mut diagnostics, &files, &unread);
 
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let lowered = (!failed).then(|| lower(&program, &files, &checked, lowered));
+    let lowered = (!failed).then(|| lower(&program, &shared, &files, &checked, lowered));
     let mut lowered = lowered.filter(|lowered| {
         let before = diagnostics.len();
         analysis::loops(&program, &lowered.graph, &mut diagnostics);
@@ -121,12 +121,18 @@ fn build(last: Option<Last>, sources: &[SourceText], manifests: &[Manifest]) -> 
 }
 
 /// Lowers a program; of one that was lowered before, what changed.
-fn lower(program: &Program, files: &[SourceFile], checked: &[Checked], before: Option<Lowered>) -> Lowered {
+fn lower(
+    program: &Program,
+    shared: &Shared,
+    files: &[SourceFile],
+    checked: &[Checked],
+    before: Option<Lowered>,
+) -> Lowered {
     let again = before.and_then(|before| {
         let same = before.same(program, checked);
-        before.again(program, same)
+        before.again(program, shared, same)
     });
-    let mut lowered = again.unwrap_or_else(|| lower::lower(program));
+    let mut lowered = again.unwrap_or_else(|| lower::lower(program, shared));
     lowered.graph.sources.files = files.to_vec();
     lowered
 }

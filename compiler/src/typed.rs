@@ -3,6 +3,8 @@
 //! Comes in: built by `check`. Goes out: to `lower`, which makes the decision graph of it, and to the naive evaluator of the
 //! tests, which judges it directly. Every name is resolved, every type known, every default and bare enum value in its place.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 use taskbot_graph::{
     AtMost, CompareOp, EnumDef, FactDef, GroupLimit, Part, Path, Place, Presence, Priority, Quantifier,
@@ -289,7 +291,7 @@ pub enum TypedKind {
     Fact(usize, Box<TypedExpr>),
     Else(Box<TypedExpr>, Box<TypedExpr>),
     Compare(CompareOp, Box<TypedExpr>, Box<TypedExpr>),
-    In(Box<TypedExpr>, Vec<Value>),
+    In(Box<TypedExpr>, Arc<[Value]>),
     InList(Box<TypedExpr>, Box<TypedExpr>),
     Like(Box<TypedExpr>, SmolStr),
     Matches(Box<TypedExpr>, SmolStr),

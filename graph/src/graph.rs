@@ -4,6 +4,8 @@
 //! ids are places in the vectors here; an expression only refers to expressions before it, so evaluation always ends.
 //! Equal expressions are one expression: that is how conditions are shared between rules.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matcher::LazyMatcher;
@@ -265,7 +267,7 @@ pub enum Expr {
     /// A comparison of two values of one type.
     Compare(CompareOp, ExprId, ExprId),
     /// Is it one of these? The constants are sorted by the compiler.
-    In(ExprId, Vec<Value>),
+    In(ExprId, Arc<[Value]>),
     /// Does a list hold it?
     InList(ExprId, ExprId),
     /// Does a glob match it as a whole? `*` is any text, `?` one character, `[ab]` one of them.

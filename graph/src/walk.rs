@@ -118,7 +118,7 @@ mod tests {
             Expr::Fact(9, 1),
             Expr::Else(1, 2),
             Expr::Compare(CompareOp::Less, 1, 2),
-            Expr::In(1, vec![]),
+            Expr::In(1, [].into()),
             Expr::InList(1, 2),
             Expr::Like(1, String::new()),
             Expr::Matches(1, String::new()),

@@ -210,7 +210,7 @@ fn texts(variable: &Variable, known: &text::Known, said: &[Said<'_>]) -> Verdict
     let finite = said.iter().find_map(|(pred, holds)| match (pred, holds) {
         (Pred::Compare(CompareOp::Equal, value), true)
         | (Pred::Compare(CompareOp::NotEqual, value), false) => Some(std::slice::from_ref(value)),
-        (Pred::In(values), true) => Some(values.as_slice()),
+        (Pred::In(values), true) => Some(&**values),
         _ => None,
     });
     if let Some(values) = finite {

@@ -3,6 +3,8 @@
 //! Comes in: a value. Goes out: whether it holds, exactly as the matcher judges it. They are the common ground of formulas, domains
 //! and automata.
 
+use std::sync::Arc;
+
 use taskbot_graph::{CompareOp, Glob, Pattern, Value};
 
 /// What a literal says of a variable's value.
@@ -14,7 +16,7 @@ pub(super) enum Pred {
     /// It is true.
     Holds,
     Compare(CompareOp, Value),
-    In(Vec<Value>),
+    In(Arc<[Value]>),
     Like(String),
     Matches(String),
     /// It is a list that holds this.
@@ -49,7 +51,7 @@ pub(super) fn constants<'p>(said: &[Said<'p>]) -> Vec<&'p Value> {
     said.iter()
         .flat_map(|(pred, _)| match pred {
             Pred::Compare(_, value) => std::slice::from_ref(value),
-            Pred::In(values) => values.as_slice(),
+            Pred::In(values) => values,
             _ => &[],
         })
         .collect()

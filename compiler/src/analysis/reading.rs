@@ -5,6 +5,7 @@
 //! values that it does not give are written out.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use taskbot_graph::{
     CompareOp, Dialect, Expr, ExprId, Glob, Nvr, Part, Pattern, Presence, Quantifier, Test, Type, Value,
@@ -88,7 +89,7 @@ impl<'g> Reading<'_, 'g> {
             Expr::In(of, set) => {
                 let of = self.term(*of);
                 let test = |v: &Value| set.iter().any(|x| x.same(v));
-                self.single(id, of, &Pred::In(set.clone()), &test, holds)
+                self.single(id, of, &Pred::In(Arc::clone(set)), &test, holds)
             }
             Expr::Like(of, text) => {
                 let (of, glob) = (self.term(*of), Glob::new(text));

@@ -132,6 +132,6 @@ impl Checker<'_, '_> {
 fn one_of(of: TypedExpr, mut values: Vec<Value>, place: Place) -> TypedExpr {
     values.sort_by(order_for_set);
     values.dedup_by(|a, b| order_for_set(a, b).is_eq());
-    let kind = TypedKind::In(Box::new(of), values);
+    let kind = TypedKind::In(Box::new(of), values.into());
     TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place }
 }

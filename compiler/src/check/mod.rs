@@ -29,6 +29,7 @@ pub(crate) use before::{Before, Checked};
 
 use crate::Manifest;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::Shared;
 use crate::names::{Names, Table};
 use crate::typed::{Program, TypedEvent, TypedExpr};
 
@@ -39,6 +40,8 @@ pub(crate) struct Typed {
     pub(crate) used_lets: BTreeSet<String>,
     /// How each rule of the program was checked.
     pub(crate) checked: Vec<Checked>,
+    /// What its rules need that others need as well.
+    pub(crate) shared: Shared,
 }
 
 /// Checks a whole program, but for the rules that were checked before.
@@ -69,9 +72,9 @@ pub(crate) fn check(
     checker.facts();
     checker.tasks();
     checker.events();
-    let checked = checker.rules(before);
+    let (checked, shared) = checker.rules(before);
     checker.tests();
-    Typed { program: checker.program, used_lets: checker.used_lets, checked }
+    Typed { program: checker.program, used_lets: checker.used_lets, checked, shared }
 }
 
 /// What is known so far.

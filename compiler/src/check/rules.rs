@@ -17,6 +17,7 @@ use super::view::{Root, View};
 use crate::diagnostic::{
     Diagnostic, TB0202, TB0207, TB0209, TB0303, TB0307, TB0309, TB0401, TB0402, TB0403, TB0407,
 };
+use crate::lower::Shared;
 use crate::names::Placed;
 use crate::typed::{TypedArgument, TypedClauses, TypedEvent, TypedExpr, TypedKind, TypedRule};
 
@@ -35,11 +36,12 @@ impl Axis {
 
 impl Checker<'_, '_> {
     /// Checks every rule, but for those that were checked before.
-    pub(super) fn rules(&mut self, mut before: Before) -> Vec<Checked> {
+    pub(super) fn rules(&mut self, mut before: Before) -> (Vec<Checked>, Shared) {
         let names = self.names;
         self.program.rules.reserve_exact(names.rules.len());
         let mut known: HashMap<Cow<'_, str>, Place> = HashMap::with_capacity(names.rules.len());
         let mut checked = Vec::with_capacity(names.rules.len());
+        let mut shared = Shared::default();
         let mut all_lets = std::mem::take(&mut self.used_lets);
         for (at, placed) in names.rules.iter().enumerate() {
             let name = rule_name(placed.node);
@@ -58,12 +60,13 @@ impl Checker<'_, '_> {
             let lets = std::mem::take(&mut self.used_lets);
             all_lets.extend(lets.iter().cloned());
             if let Some(rule) = rule {
+                shared.add(&rule);
                 self.program.rules.push(rule);
                 checked.push(Checked { at, lets: (told == self.diagnostics.len()).then_some(lets), was });
             }
         }
         self.used_lets = all_lets;
-        checked
+        (checked, shared)
     }
 
     fn second_rule(&mut self, placed: &Placed<'_, tree::Rule>, name: &str, first: Place) {

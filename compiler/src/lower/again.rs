@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 
 use taskbot_graph::{Expr, ExprId, Rule, RuleSource};
 
-use super::{Heads, Lowered, Lowering, Made, Parts};
+use super::{Heads, Lowered, Lowering, Made, Parts, Shared};
 use crate::check::Checked;
 use crate::typed::{Moved, Program};
 
@@ -85,11 +85,11 @@ impl Lowered {
     }
 
     /// The same program with some rules changed; none if it must be lowered afresh.
-    pub(crate) fn again(self, program: &Program, same: Same) -> Option<Self> {
+    pub(crate) fn again(self, program: &Program, shared: &Shared, same: Same) -> Option<Self> {
         if self.made.len() != self.graph.rules.len() {
             return None;
         }
-        let heads = Heads::new(program);
+        let heads = Heads::new(program, shared);
         let state = Self { graph: self.graph.without_matcher(), ..self };
         let mut lowering = Lowering { program, state, numbering: None, asks: true };
         let state = &mut lowering.state;
