@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     members: Vec<Member>,
     /// One bit for each member's length and last byte: most names that are not wanted show no bit here.
     hints: u64,
+    /// The bits of members whose absence somebody is told of.
+    awaited: u64,
 }
 
 /// A wanted member.
@@ -52,6 +54,19 @@ struct Member {
     bit: u64,
     id: NameId,
     below: Wanted,
+    /// Who is told what its value is.
+    on_value: Vec<u32>,
+    /// Who is told that it is absent.
+    on_absence: Vec<u32>,
+}
+
+/// What is told of places of the body while it is read. Within lists nobody is told of anything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told<'m> {
+    /// This stands there.
+    Value(Raw<'m>),
+    /// Nothing does: an object on the way has no such member.
+    Absence,
 }
 
 impl Wanted {
@@ -65,13 +80,33 @@ impl Wanted {
                 self.hints |= hint(name.as_bytes());
                 let key = Key::of(name.as_bytes());
                 let bit = 1u64.unbounded_shl(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
-                self.members.push(Member { name, key, bit, id: *first, below: Self::default() });
+                let (below, on_value, on_absence) = (Self::default(), Vec::new(), Vec::new());
+                self.members.push(Member { name, key, bit, id: *first, below, on_value, on_absence });
                 self.members.len().saturating_sub(1)
             }
         };
         if let Some(member) = self.members.get_mut(at) {
             member.below.add(rest, names);
         }
+    }
+
+    /// Somebody is to be told what stands at the end of a path that was added.
+    pub(crate) fn tell_value(&mut self, steps: &[NameId], who: u32) {
+        let Some((first, rest)) = steps.split_first() else { return };
+        let Some(member) = self.members.iter_mut().find(|member| member.id == *first) else { return };
+        match rest {
+            [] => member.on_value.push(who),
+            _ => member.below.tell_value(rest, who),
+        }
+    }
+
+    /// Somebody is to be told that an object on the way has no such member.
+    pub(crate) fn tell_absence(&mut self, steps: &[NameId], who: u32) {
+        let Some((first, rest)) = steps.split_first() else { return };
+        let Some(member) = self.members.iter_mut().find(|member| member.id == *first) else { return };
+        self.awaited |= member.bit;
+        member.on_absence.push(who);
+        member.below.tell_absence(rest, who);
     }
 
     #[inline]
@@ -163,13 +198,18 @@ impl<'m> Raw<'m> {
     }
 }
 
-/// Reads the wanted part of a body. The error says which bound it exceeds.
-pub(crate) fn read<'m>(body: Body<'m>, wanted: &Wanted, memory: &'m Bump) -> Result<Raw<'m>, String> {
+/// Reads the wanted part of a body, and tells those who wait for it what stands where. The error says which bound it exceeds.
+pub(crate) fn read<'m>(
+    body: Body<'m>,
+    wanted: &Wanted,
+    memory: &'m Bump,
+    tell: impl FnMut(&[u32], Told<'m>),
+) -> Result<Raw<'m>, String> {
     let scanner = Scanner::new(body.0.as_bytes());
     let at = scanner.skip_space(0);
     // Enough for most messages, so that they grow no further.
     let (items, members) = (BumpVec::with_capacity_in(64, memory), BumpVec::with_capacity_in(64, memory));
-    let mut reader = Reader { text: body.0, scanner, memory, items, members };
+    let mut reader = Reader { text: body.0, scanner, memory, items, members, lists: 0, tell };
     reader
         .value((at, scanner.byte(at)), wanted, limits::BODY_DEPTH)
         .map(|(raw, _)| raw)
@@ -201,7 +241,7 @@ impl fmt::Display for TooMuch {
     }
 }
 
-struct Reader<'m> {
+struct Reader<'m, T> {
     text: &'m str,
     scanner: Scanner<'m>,
     memory: &'m Bump,
@@ -209,9 +249,12 @@ struct Reader<'m> {
     items: BumpVec<'m, Raw<'m>>,
     /// Members of the objects that are being read.
     members: BumpVec<'m, (NameId, Raw<'m>)>,
+    /// How many lists are open.
+    lists: u32,
+    tell: T,
 }
 
-impl<'m> Reader<'m> {
+impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
     /// The value that begins at a position with this byte.
     #[inline]
     fn value(
@@ -259,17 +302,35 @@ impl<'m> Reader<'m> {
             };
             if pair.first == b'"' {
                 let (text, at) = self.text(pair.value + 1);
-                self.members.push((member.id, Raw::Text(text)));
+                self.member(member, Raw::Text(text));
                 behind = Behind { at, open: 0 };
                 continue;
             }
             let raw;
             (raw, behind) = self.value((pair.value, pair.first), &member.below, depth)?;
-            self.members.push((member.id, raw));
+            self.member(member, raw);
         };
+        if wanted.awaited & !seen != 0 && self.lists == 0 {
+            self.absent(wanted, seen);
+        }
         let members = self.memory.alloc_slice_copy(self.members.get(base..).unwrap_or_default());
         self.members.truncate(base);
         Ok((Raw::Object(members), end))
+    }
+
+    #[inline]
+    fn member(&mut self, member: &Member, raw: Raw<'m>) {
+        self.members.push((member.id, raw));
+        if !member.on_value.is_empty() && self.lists == 0 {
+            (self.tell)(&member.on_value, Told::Value(raw));
+        }
+    }
+
+    /// Tells of the members that an object does not have.
+    fn absent(&mut self, wanted: &Wanted, seen: u64) {
+        for member in wanted.members.iter().filter(|member| wanted.awaited & !seen & member.bit != 0) {
+            (self.tell)(&member.on_absence, Told::Absence);
+        }
     }
 
     /// The position behind the value itself.
@@ -311,6 +372,7 @@ impl<'m> Reader<'m> {
         let scanner = self.scanner;
         let base = self.items.len();
         let mut next = scanner.behind_comma(from);
+        self.lists += 1;
         while !matches!(next.1, b']' | b'}' | 0) {
             if self.items.len() - base >= limits::LIST_ELEMENTS {
                 return Err(TooMuch::Elements);
@@ -327,6 +389,7 @@ impl<'m> Reader<'m> {
         }
         let items = self.memory.alloc_slice_copy(self.items.get(base..).unwrap_or_default());
         self.items.truncate(base);
+        self.lists -= 1;
         Ok((Raw::List(items), Behind { at: next.0 + 1, open: 0 }))
     }
 

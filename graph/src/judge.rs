@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use bumpalo::Bump;
 
 use crate::artifact::tables::{BY_SUBJECT, Candidate, run};
-use crate::body::{self, Body, Raw};
+use crate::body::{Body, Raw};
 use crate::fact::Facts;
 use crate::graph::{Dialect, Event, Root};
 use crate::judgement::{Fired, Judgement, Note, Parked, Reason, Refusal, Run};
@@ -21,6 +21,7 @@ use crate::matcher::Matcher;
 use crate::node::NONE;
 use crate::open::Reasons;
 use crate::plan::{Plan, PlannedDialect, PlannedEvent};
+use crate::reading;
 use crate::runs::{Asking, Outcome};
 use crate::scene::{Cell, Scene, Truth};
 
@@ -170,11 +171,11 @@ pub(crate) fn look<'m>(
     tell: &mut dyn FnMut(Seen<'_, 'm>),
 ) {
     let Some(plan) = matcher.plan(topic) else { return };
-    let raw = match body::read(body, &plan.wanted, memory) {
-        Ok(raw) => raw,
+    let (raw, paths) = match reading::read_body(body, &plan, memory) {
+        Ok(read) => read,
         Err(reason) => return tell(Seen::Unreadable { reason }),
     };
-    let mut scene = Scene::new(matcher, plan.clone(), raw, facts, memory);
+    let mut scene = Scene::new(matcher, plan.clone(), (raw, paths), facts, memory);
     let mut lookup = Lookup::new(&plan, memory);
     let mut found = Vec::with_capacity(64);
     for planned in &plan.events {

@@ -7,10 +7,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::artifact::tables::{Tables, operands, path_of};
 use crate::body::{NameId, Wanted};
-use crate::graph::{Dialect, Root, TopicPlan};
+use crate::graph::{Dialect, Path, Presence, Root, TopicPlan};
 use crate::index::{Level, Source};
 use crate::matcher::Matcher;
 use crate::node::{NONE, NodeId};
+use crate::reading::Leaf;
 use crate::topic;
 use crate::types::Type;
 
@@ -102,8 +103,8 @@ pub(crate) struct Plan {
     pub(crate) wanted: Wanted,
     /// For each path of the rule set its place among those that are read here, or `NONE`.
     pub(crate) path_places: Vec<u32>,
-    /// How many there are.
-    pub(crate) paths: usize,
+    /// How each of these is read.
+    pub(crate) leaves: Vec<Leaf>,
     /// Places of those that differ from subject to subject.
     pub(crate) subject_paths: Vec<u32>,
 }
@@ -157,17 +158,34 @@ impl Plan {
             }
             plan.events.push(PlannedEvent { place, ranks: tables.event(place).rules, dialects });
         }
-        plan.paths = paths.len();
         plan.path_places = vec![NONE; matcher.declared.paths.len()];
-        for (at, path) in (0..).zip(paths) {
-            if let Some(place) = plan.path_places.get_mut(path as usize) {
-                *place = at;
-            }
-            if matcher.declared.paths.get(path as usize).is_some_and(|p| p.root == Root::Subject) {
-                plan.subject_paths.push(at);
-            }
+        for (at, id) in (0..).zip(paths) {
+            let (Some(place), Some(path), Some(steps)) = (
+                plan.path_places.get_mut(id as usize),
+                matcher.declared.paths.get(id as usize),
+                matcher.steps.get(id as usize),
+            ) else {
+                continue;
+            };
+            *place = at;
+            plan.leaves.push(Leaf::of(path));
+            plan.tell(path, steps, at);
         }
         Some(plan)
+    }
+
+    /// Sees to it that what a path reads is known once the body was read, if that is easily said.
+    fn tell(&mut self, path: &Path, steps: &[NameId], at: u32) {
+        if path.root == Root::Subject {
+            return self.subject_paths.push(at);
+        }
+        if Leaf::of(path).is_plain() {
+            self.wanted.tell_value(steps, at);
+        }
+        if path.presence == Presence::Optional {
+            let objects = path.lists.first().map_or(steps.len(), |list| *list as usize);
+            self.wanted.tell_absence(steps.get(..objects).unwrap_or_default(), at);
+        }
     }
 
     /// A dialect with the sources of its columns. `places`: of the sources that are known.

@@ -4,16 +4,87 @@
 //! or open because something of another shape stands there, with what was expected and what was found. Lists are walked
 //! through only where the path says so. What was read is kept for as long as it holds.
 
-use crate::body::{NameId, Raw};
+use bumpalo::Bump;
+
+use crate::body::{self, Body, NameId, Raw, Told};
 use crate::datum::Datum;
 use crate::evr::EvrParts;
 use crate::graph::{Path, Presence, Root};
 use crate::judgement::Note;
 use crate::nvr::NvrParts;
 use crate::open::{Misfit, Open};
+use crate::plan::Plan;
 use crate::scene::{Cell, Scene};
 use crate::time;
 use crate::types::Type;
+
+/// How a path is read that leads through objects to a plain value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    plain: Option<Plain>,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plain {
+    Bool,
+    Int,
+    Float,
+    Text,
+}
+
+impl Leaf {
+    pub(crate) fn of(path: &Path) -> Self {
+        let plain = match path.ty {
+            Type::Bool => Some(Plain::Bool),
+            Type::Int => Some(Plain::Int),
+            Type::Float => Some(Plain::Float),
+            Type::String => Some(Plain::Text),
+            _ => None,
+        };
+        Self { plain: plain.filter(|_| path.lists.is_empty()), presence: path.presence }
+    }
+
+    /// Whether it is read as soon as it is met.
+    pub(crate) fn is_plain(self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// What it reads; none: that needs a second look.
+    #[inline]
+    fn read<'m>(self, raw: Raw<'m>) -> Option<Cell<'m>> {
+        Some(match (self.plain?, raw) {
+            (Plain::Text, Raw::Text(text)) => Cell::Value(Datum::Text(text)),
+            (Plain::Int, Raw::Int(n)) => Cell::Value(Datum::Int(n)),
+            (Plain::Bool, Raw::Bool(truth)) => Cell::Value(Datum::Bool(truth)),
+            (Plain::Float, Raw::Float(f)) => Cell::Value(Datum::Float(f)),
+            (_, Raw::Null) if self.presence == Presence::Optional => Cell::Null,
+            _ => return None,
+        })
+    }
+}
+
+/// Reads the wanted part of a body, and what is easily read of a plan's paths: for each what stands there, or none where that is
+/// still to be found out.
+pub(crate) fn read_body<'m>(
+    body: Body<'m>,
+    plan: &Plan,
+    memory: &'m Bump,
+) -> Result<(Raw<'m>, &'m mut [Option<Cell<'m>>]), String> {
+    let paths = memory.alloc_slice_fill_copy(plan.leaves.len(), None);
+    let raw = body::read(body, &plan.wanted, memory, |who, told| {
+        for at in who {
+            let (Some(path), Some(leaf)) = (paths.get_mut(*at as usize), plan.leaves.get(*at as usize)) else {
+                continue;
+            };
+            *path = match told {
+                Told::Value(raw) => leaf.read(raw),
+                Told::Absence => Some(Cell::Absent),
+            };
+        }
+    })?;
+    Ok((raw, paths))
+}
 
 impl<'m> Scene<'m> {
     /// Reads a path as its declared type.

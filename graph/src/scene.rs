@@ -120,7 +120,7 @@ impl<'m> Scene<'m> {
     pub(crate) fn new(
         matcher: &'m Matcher,
         plan: Arc<Plan>,
-        body: Raw<'m>,
+        (body, paths): (Raw<'m>, &'m mut [Option<Cell<'m>>]),
         facts: &'m dyn Facts,
         memory: &'m Bump,
     ) -> Self {
@@ -141,7 +141,7 @@ impl<'m> Scene<'m> {
             bound: Vec::with_capacity(4),
             notes: BTreeSet::new(),
             steps: 0,
-            paths: memory.alloc_slice_fill_copy(plan.paths, None),
+            paths,
             plan,
             kept: memory.alloc_slice_fill_copy(places, Kept { key: 0, stamp: 0, cell: Cell::Absent }),
             values: Vec::with_capacity(32),

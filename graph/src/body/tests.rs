@@ -76,7 +76,7 @@ proptest! {
             text = text.replace('é', "\\u00e9").replace('𝄞', "\\ud834\\udd1e");
         }
         let memory = Bump::new();
-        let raw = read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory).unwrap();
+        let raw = read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory, |_, _| {}).unwrap();
         prop_assert_eq!(json(&raw, &names), part(&value, &wanted), "{}", text);
     }
 
@@ -90,14 +90,14 @@ proptest! {
         let (found, body) = topic_and_body(&text, "topic", "msg").unwrap();
         prop_assert_eq!(found, "\"a.b\"");
         let memory = Bump::new();
-        let raw = read(body, &wanted, &memory).unwrap();
+        let raw = read(body, &wanted, &memory, |_, _| {}).unwrap();
         prop_assert_eq!(json(&raw, &names), part(&value, &wanted), "{}", text);
     }
 
     #[test]
     fn what_is_no_json_ends_too(bytes in "[\\[\\]{}\":,a0 \\\\]{0,200}") {
         let (wanted, _) = wanted(&[&["a"], &["", "a"], &["a0"]]);
-        let _ = read(Body::checked_before(&bytes), &wanted, &Bump::new());
+        let _ = read(Body::checked_before(&bytes), &wanted, &Bump::new(), |_, _| {});
     }
 }
 
@@ -118,7 +118,7 @@ fn of_two_members_of_one_name_the_first_counts() {
     let (topic, body) = topic_and_body(text, "topic", "msg").unwrap();
     assert_eq!(topic, "\"x\"");
     let memory = Bump::new();
-    let raw = read(body, &wanted, &memory).unwrap();
+    let raw = read(body, &wanted, &memory, |_, _| {}).unwrap();
     assert_eq!(json(&raw, &names), serde_json::json!({"a": 1, "b": 0}));
 }
 
@@ -149,7 +149,7 @@ fn names_are_told_apart_whatever_their_length() {
     let mut wanted = Wanted::default();
     (0..90).for_each(|id| wanted.add(&[id], &names));
     let memory = Bump::new();
-    let raw = read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory).unwrap();
+    let raw = read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory, |_, _| {}).unwrap();
     for (id, place) in (0u32..90).zip((0..).step_by(2)) {
         assert_eq!(raw.member(id), Some(&Raw::Int(place)), "{:?}", names[id as usize]);
     }
