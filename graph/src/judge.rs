@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
 use crate::artifact::tables::{BY_SUBJECT, Candidate, run};
 use crate::body::{Body, Raw};
@@ -177,7 +178,7 @@ pub(crate) fn look<'m>(
     };
     let mut scene = Scene::new(matcher, plan.clone(), (raw, paths), facts, memory);
     let mut lookup = Lookup::new(&plan, memory);
-    let mut found = Vec::with_capacity(64);
+    let mut found = BumpVec::with_capacity_in(64, memory);
     for planned in &plan.events {
         let Some(event) = matcher.declared.events.get(planned.place as usize) else { continue };
         let (at, subjects) = match choose(event, planned, &mut scene) {
@@ -302,10 +303,10 @@ struct Judging<'j, 'm> {
 }
 
 impl<'m> Judging<'_, 'm> {
-    fn rules(&mut self, subjects: Option<&'m [Raw<'m>]>, found: &mut Vec<Candidate>) {
+    fn rules(&mut self, subjects: Option<&'m [Raw<'m>]>, found: &mut BumpVec<'m, Candidate>) {
         found.clear();
         let always = self.scene.tables.event(self.planned.place).always;
-        found.extend_from_slice(run(self.scene.tables.candidates, always));
+        found.extend_from_slice_copy(run(self.scene.tables.candidates, always));
         if self.which == Which::All
             || self.lookup.of_message(self.plan, self.planned, self.dialect, self.scene, found)
                 == Known::NotAll
@@ -323,7 +324,7 @@ impl<'m> Judging<'_, 'm> {
         self.subjects(subjects, by_subject, found);
     }
 
-    fn by_message_alone(&mut self, found: &mut Vec<Candidate>) {
+    fn by_message_alone(&mut self, found: &mut BumpVec<'m, Candidate>) {
         if self.which == Which::Candidates
             && self.lookup.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
         {
@@ -337,7 +338,7 @@ impl<'m> Judging<'_, 'm> {
         &mut self,
         subjects: &'m [Raw<'m>],
         mut everywhere: Vec<Candidate>,
-        found: &mut Vec<Candidate>,
+        found: &mut BumpVec<'m, Candidate>,
     ) {
         if self.which == Which::All && subjects.is_empty() {
             everywhere.sort_unstable();
@@ -353,7 +354,7 @@ impl<'m> Judging<'_, 'm> {
         for (at, row) in subjects.iter().enumerate() {
             self.scene.select(Some(*row));
             found.clear();
-            found.extend_from_slice(&everywhere);
+            found.extend_from_slice_copy(&everywhere);
             if self.which == Which::Candidates
                 && self.lookup.of_subject(self.plan, self.dialect, self.scene, found) == Known::NotAll
             {
@@ -365,7 +366,7 @@ impl<'m> Judging<'_, 'm> {
     }
 
     /// Every rule of the event.
-    fn all(&self, found: &mut Vec<Candidate>) {
+    fn all(&self, found: &mut BumpVec<'m, Candidate>) {
         let tables = self.scene.tables;
         let [first, _] = self.planned.ranks;
         let rules = run(tables.ranks, self.planned.ranks).iter().zip(first..);
@@ -389,7 +390,7 @@ impl<'m> Judging<'_, 'm> {
     }
 
     /// Judges candidates, each once.
-    fn judge(&mut self, found: &mut Vec<Candidate>, subject: Option<usize>) {
+    fn judge(&mut self, found: &mut BumpVec<'m, Candidate>, subject: Option<usize>) {
         if self.which == Which::Candidates {
             found.retain(|[_, check]| self.lookup.may_hold(*check, self.dialect));
         }

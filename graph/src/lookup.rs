@@ -5,10 +5,11 @@
 //! of the events that read it is a candidate.
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
 use crate::artifact::tables::Candidate;
 use crate::datum::Datum;
-use crate::index::{Compared, Source, checked_column};
+use crate::index::{Compared, Keys, Source, checked_column};
 use crate::node::{NONE, NodeId};
 use crate::plan::{Plan, PlannedDialect, PlannedEvent};
 use crate::scene::{Cell, Scene};
@@ -17,8 +18,10 @@ use crate::scene::{Cell, Scene};
 pub(crate) struct Lookup<'m> {
     /// What checks compare with each source of the plan; none: it cannot be known.
     compared: &'m mut [Option<Compared>],
-    /// Rules of all events that the body leads to; none: it was not looked at yet.
-    of_body: Option<Vec<Candidate>>,
+    /// Rules of the plan's events that the body leads to, in order; none: it was not looked at yet.
+    of_body: Option<BumpVec<'m, Candidate>>,
+    keys: Keys<'m>,
+    memory: &'m Bump,
 }
 
 /// Whether everything that a rule waits for could be known.
@@ -34,6 +37,8 @@ impl<'m> Lookup<'m> {
         Self {
             compared: memory.alloc_slice_fill_copy(plan.sources.len(), Some(Compared::ANYTHING)),
             of_body: None,
+            keys: Keys::new(memory),
+            memory,
         }
     }
 
@@ -44,15 +49,19 @@ impl<'m> Lookup<'m> {
         event: &PlannedEvent,
         dialect: &PlannedDialect,
         scene: &mut Scene<'m>,
-        found: &mut Vec<Candidate>,
+        found: &mut BumpVec<'m, Candidate>,
     ) -> Known {
         let of_body = match self.of_body.take() {
             Some(of_body) => of_body,
             None => self.look_at_body(plan, scene),
         };
-        keep_event(event.ranks, &of_body, found);
+        let [first, count] = event.ranks;
+        let start = of_body.partition_point(|[rank, _]| rank >> 1 < first);
+        let own = of_body.iter().skip(start).take_while(|[rank, _]| (rank >> 1).wrapping_sub(first) < count);
+        found.extend(own.copied());
         self.of_body = Some(of_body);
-        self.look(plan, &dialect.event_sources, scene, found);
+        self.look(plan, &dialect.event_sources, scene);
+        self.keys.find(&scene.tables, |_| true, found);
         self.known(&dialect.columns)
     }
 
@@ -62,9 +71,10 @@ impl<'m> Lookup<'m> {
         plan: &Plan,
         dialect: &PlannedDialect,
         scene: &mut Scene<'m>,
-        found: &mut Vec<Candidate>,
+        found: &mut BumpVec<'m, Candidate>,
     ) -> Known {
-        self.look(plan, &dialect.subject_sources, scene, found);
+        self.look(plan, &dialect.subject_sources, scene);
+        self.keys.find(&scene.tables, |_| true, found);
         self.known(&dialect.subject_sources)
     }
 
@@ -84,16 +94,19 @@ impl<'m> Lookup<'m> {
         }
     }
 
-    fn look_at_body(&mut self, plan: &Plan, scene: &mut Scene<'m>) -> Vec<Candidate> {
-        let mut found = Vec::with_capacity(128);
-        self.look(plan, &plan.body_sources, scene, &mut found);
+    fn look_at_body(&mut self, plan: &Plan, scene: &mut Scene<'m>) -> BumpVec<'m, Candidate> {
+        let mut found = BumpVec::with_capacity_in(64, self.memory);
+        self.look(plan, &plan.body_sources, scene);
+        self.keys.find(&scene.tables, |[rank, _]| plan.ranks.may_hold(rank >> 1), &mut found);
+        found.sort_unstable();
+        found.dedup();
         found
     }
 
-    fn look(&mut self, plan: &Plan, sources: &[u32], scene: &mut Scene<'m>, found: &mut Vec<Candidate>) {
+    fn look(&mut self, plan: &Plan, sources: &[u32], scene: &mut Scene<'m>) {
         for at in sources {
             let Some(source) = plan.sources.get(*at as usize) else { continue };
-            let compared = look_at(source, scene, found);
+            let compared = look_at(source, scene, &mut self.keys);
             if let Some(known) = self.compared.get_mut(*at as usize) {
                 *known = compared;
             }
@@ -106,26 +119,13 @@ impl<'m> Lookup<'m> {
     }
 }
 
-/// Adds the candidates that are an event's rules. Which ones are is as good as random, so it is no branch.
-fn keep_event([first, count]: [u32; 2], of_body: &[Candidate], found: &mut Vec<Candidate>) {
-    let mut end = found.len();
-    found.resize(end.saturating_add(of_body.len()), [0; 2]);
-    for candidate in of_body {
-        if let Some(to) = found.get_mut(end) {
-            *to = *candidate;
-        }
-        end = end.saturating_add(usize::from((candidate[0] >> 1).wrapping_sub(first) < count));
-    }
-    found.truncate(end);
-}
-
-/// Reads a source and collects the rules that wait for what it holds; none: it cannot be known.
-fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate>) -> Option<Compared> {
+/// Reads a source and collects the keys of what it holds; none: it cannot be known.
+fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, keys: &mut Keys<'m>) -> Option<Compared> {
     scene.steps = 0;
     let tables = scene.tables;
     if source.list == NONE {
         return match scene.value(source.value) {
-            Cell::Value(value) => Some(source.look_up(&tables, value, found)),
+            Cell::Value(value) => Some(source.look_up(&tables, value, keys)),
             Cell::Open(_) => None,
             Cell::Absent | Cell::Null => Some(Compared::NOTHING),
         };
@@ -140,7 +140,7 @@ fn look_at<'m>(source: &Source, scene: &mut Scene<'m>, found: &mut Vec<Candidate
         let element =
             if source.value == NONE { Cell::Value(*item) } else { scene.on_element(*item, source.value) };
         match element {
-            Cell::Value(value) => compared = compared.and(source.look_up(&tables, value, found)),
+            Cell::Value(value) => compared = compared.and(source.look_up(&tables, value, keys)),
             Cell::Open(_) => return None,
             Cell::Absent | Cell::Null => {}
         }

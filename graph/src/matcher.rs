@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use bumpalo::Bump;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::tables::{RuleHead, Tables};

@@ -48,15 +48,19 @@ impl Nvr {
 impl<'t> NvrParts<'t> {
     /// As [`Nvr::parse`].
     pub(crate) fn parse(text: &'t str) -> Option<Self> {
-        let (rest, release) = text.rsplit_once('-')?;
-        let (name, version) = rest.rsplit_once('-')?;
-        Self::new(name, version, release)
+        let hyphen = |text: &str| text.bytes().rposition(|byte| byte == b'-');
+        let (rest, release) = text.split_at_checked(hyphen(text)?)?;
+        let (name, version) = rest.split_at_checked(hyphen(rest)?)?;
+        Self::new(name, version.get(1..)?, release.get(1..)?)
     }
 
     /// As [`Nvr::new`].
     pub(crate) fn new(name: &'t str, version: &'t str, release: &'t str) -> Option<Self> {
-        let clean = |s: &str| !s.is_empty() && !s.chars().any(|c| c.is_whitespace() || c.is_control());
-        let part = |s: &str| clean(s) && !s.contains('-');
+        let printed = |s: &str| s.bytes().all(|byte| byte.is_ascii_graphic());
+        let clean = |s: &str| {
+            !s.is_empty() && (printed(s) || !s.chars().any(|c| c.is_whitespace() || c.is_control()))
+        };
+        let part = |s: &str| clean(s) && !s.bytes().any(|byte| byte == b'-');
         (clean(name) && part(version) && part(release)).then_some(Self { name, version, release })
     }
 
@@ -94,7 +98,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_build() {
-        for text in ["", "curl", "curl-8.6.0", "-1-1", "a--1", "a b-1-1", "a-1-\n"] {
+        assert_eq!(Nvr::parse("é-1-ü").map(|nvr| nvr.to_string()).as_deref(), Some("é-1-ü"));
+        for text in ["\u{2003}-1-1", "a-1-\u{85}", "-", "--", "", "curl", "curl-8.6.0", "-1-1", "a--1", "a b-1-1", "a-1-\n"] {
             assert_eq!(Nvr::parse(text), None, "{text:?}");
         }
     }

@@ -95,6 +95,8 @@ impl Topics {
 pub(crate) struct Plan {
     /// Its events.
     pub(crate) events: Vec<PlannedEvent>,
+    /// The ranks of all their rules.
+    pub(crate) ranks: RankBlocks,
     /// What the columns of its events read.
     pub(crate) sources: Vec<Source>,
     /// Places of those that read nothing but the body.
@@ -107,6 +109,40 @@ pub(crate) struct Plan {
     pub(crate) leaves: Vec<Leaf>,
     /// Places of those that differ from subject to subject.
     pub(crate) subject_paths: Vec<u32>,
+}
+
+/// Which of all ranks some events have, by blocks of them: what the body leads to are mostly rules of other topics.
+#[derive(Debug, Default)]
+pub(crate) struct RankBlocks {
+    /// One bit for each block.
+    blocks: Vec<u64>,
+    /// Of how many ranks a block is, as a power of two.
+    shift: u32,
+}
+
+/// So many blocks are told apart at most.
+const RANK_BLOCKS: usize = 1 << 14;
+
+impl RankBlocks {
+    fn of(ranks: impl Iterator<Item = [u32; 2]>, all: usize) -> Self {
+        let shift = all.div_ceil(RANK_BLOCKS).next_power_of_two().trailing_zeros();
+        let mut blocks = vec![0u64; (all >> shift).saturating_add(64) / 64];
+        for [first, count] in ranks.filter(|[_, count]| *count > 0) {
+            for block in first >> shift..=first.saturating_add(count.saturating_sub(1)) >> shift {
+                if let Some(word) = blocks.get_mut((block / 64) as usize) {
+                    *word |= 1 << (block % 64);
+                }
+            }
+        }
+        Self { blocks, shift }
+    }
+
+    /// Whether one of the events may have this rank.
+    #[inline]
+    pub(crate) fn may_hold(&self, rank: u32) -> bool {
+        let block = rank >> self.shift;
+        self.blocks.get((block / 64) as usize).is_some_and(|word| word >> (block % 64) & 1 == 1)
+    }
 }
 
 /// An event that a topic's messages may be.
@@ -158,6 +194,7 @@ impl Plan {
             }
             plan.events.push(PlannedEvent { place, ranks: tables.event(place).rules, dialects });
         }
+        plan.ranks = RankBlocks::of(plan.events.iter().map(|event| event.ranks), tables.ranks.len());
         plan.path_places = vec![NONE; matcher.declared.paths.len()];
         for (at, id) in (0..).zip(paths) {
             let (Some(place), Some(path), Some(steps)) = (

@@ -5,6 +5,7 @@
 //! through only where the path says so. What was read is kept for as long as it holds.
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
 use crate::body::{self, Body, NameId, Raw, Told};
 use crate::datum::Datum;
@@ -35,14 +36,8 @@ enum Plain {
 
 impl Leaf {
     pub(crate) fn of(path: &Path) -> Self {
-        let plain = match path.ty {
-            Type::Bool => Some(Plain::Bool),
-            Type::Int => Some(Plain::Int),
-            Type::Float => Some(Plain::Float),
-            Type::String => Some(Plain::Text),
-            _ => None,
-        };
-        Self { plain: plain.filter(|_| path.lists.is_empty()), presence: path.presence }
+        let plain = Plain::of(&path.ty).filter(|_| path.lists.is_empty());
+        Self { plain, presence: path.presence }
     }
 
     /// Whether it is read as soon as it is met.
@@ -53,14 +48,35 @@ impl Leaf {
     /// What it reads; none: that needs a second look.
     #[inline]
     fn read<'m>(self, raw: Raw<'m>) -> Option<Cell<'m>> {
-        Some(match (self.plain?, raw) {
-            (Plain::Text, Raw::Text(text)) => Cell::Value(Datum::Text(text)),
-            (Plain::Int, Raw::Int(n)) => Cell::Value(Datum::Int(n)),
-            (Plain::Bool, Raw::Bool(truth)) => Cell::Value(Datum::Bool(truth)),
-            (Plain::Float, Raw::Float(f)) => Cell::Value(Datum::Float(f)),
-            (_, Raw::Null) if self.presence == Presence::Optional => Cell::Null,
-            _ => return None,
-        })
+        match raw {
+            Raw::Null => Some(Cell::Null).filter(|_| self.presence == Presence::Optional),
+            raw => self.plain?.read(raw).map(Cell::Value),
+        }
+    }
+}
+
+impl Plain {
+    #[inline]
+    fn of(ty: &Type) -> Option<Self> {
+        match ty {
+            Type::Bool => Some(Self::Bool),
+            Type::Int => Some(Self::Int),
+            Type::Float => Some(Self::Float),
+            Type::String => Some(Self::Text),
+            _ => None,
+        }
+    }
+
+    /// Most values have just the type that is asked for; none: that needs a second look.
+    #[inline]
+    fn read<'m>(self, raw: Raw<'m>) -> Option<Datum<'m>> {
+        match (self, raw) {
+            (Self::Text, Raw::Text(text)) => Some(Datum::Text(text)),
+            (Self::Int, Raw::Int(n)) => Some(Datum::Int(n)),
+            (Self::Bool, Raw::Bool(truth)) => Some(Datum::Bool(truth)),
+            (Self::Float, Raw::Float(f)) => Some(Datum::Float(f)),
+            _ => None,
+        }
     }
 }
 
@@ -117,7 +133,7 @@ impl<'m> Scene<'m> {
             return self.end_of(path, &path.ty, find(root, steps, 0, steps.len()));
         }
         let item = if let Type::List(item) = &path.ty { &**item } else { &path.ty };
-        let mut values = Vec::new();
+        let mut values = BumpVec::new_in(self.memory);
         let mut open: Option<&'m Open<'m>> = None;
         let state = each(root, steps, 0, &path.lists, &mut |end| match self.end_of(path, item, end) {
             Cell::Value(value) => values.push(value),
@@ -127,7 +143,7 @@ impl<'m> Scene<'m> {
         match (state, open) {
             (Some(end), _) => self.end_of(path, &path.ty, end),
             (None, Some(open)) => Cell::Open(open),
-            (None, None) => Cell::Value(Datum::List(self.memory.alloc_slice_copy(&values))),
+            (None, None) => Cell::Value(Datum::List(values.into_bump_slice())),
         }
     }
 
@@ -204,7 +220,12 @@ impl<'m> Scene<'m> {
         path: &'m Path,
     ) -> Result<Datum<'m>, Misfit<'m>> {
         let values = self.memory.alloc_slice_fill_copy(items.len(), Datum::Bool(false));
+        let plain = Plain::of(item);
         for (to, raw) in values.iter_mut().zip(items) {
+            if let Some(value) = plain.and_then(|plain| plain.read(*raw)) {
+                *to = value;
+                continue;
+            }
             *to = match self.typed(*raw, item, path)? {
                 Cell::Value(value) => value,
                 // In a list that nobody declared, null is an element like any other.
@@ -222,6 +243,12 @@ impl<'m> Scene<'m> {
         let names = matcher.fields.get(id as usize).map(|names| &**names).unwrap_or_default();
         let values = self.memory.alloc_slice_fill_copy(fields.len(), None);
         for ((to, field), name) in values.iter_mut().zip(fields).zip(names) {
+            if let Some(raw) = raw.member(*name)
+                && let Some(value) = Plain::of(&field.ty).and_then(|plain| plain.read(*raw))
+            {
+                *to = Some(value);
+                continue;
+            }
             let cell = match raw.member(*name) {
                 Some(raw) => self.typed(*raw, &field.ty, path)?,
                 None => Cell::Absent,

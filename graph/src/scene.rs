@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
 use crate::artifact::tables::Tables;
 use crate::body::Raw;
@@ -87,7 +88,7 @@ pub(crate) struct Scene<'m> {
     pub(crate) facts: &'m dyn Facts,
     pub(crate) memory: &'m Bump,
     /// What the quantifiers around are at, outermost first.
-    pub(crate) bound: Vec<Datum<'m>>,
+    pub(crate) bound: BumpVec<'m, Datum<'m>>,
     /// Each once, however many a list holds.
     pub(crate) notes: BTreeSet<Note>,
     /// Steps that the rule under judgement has taken on this message.
@@ -97,7 +98,7 @@ pub(crate) struct Scene<'m> {
     paths: &'m mut [Option<Cell<'m>>],
     kept: &'m mut [Kept<'m>],
     /// The event's values, as far as they were read.
-    pub(crate) values: Vec<Option<Cell<'m>>>,
+    pub(crate) values: BumpVec<'m, Option<Cell<'m>>>,
     /// Places of those that differ from subject to subject.
     varying: &'m [u32],
     last_stamp: u32,
@@ -138,13 +139,13 @@ impl<'m> Scene<'m> {
             subject: None,
             facts,
             memory,
-            bound: Vec::with_capacity(4),
+            bound: BumpVec::with_capacity_in(4, memory),
             notes: BTreeSet::new(),
             steps: 0,
             paths,
             plan,
             kept: memory.alloc_slice_fill_copy(places, Kept { key: 0, stamp: 0, cell: Cell::Absent }),
-            values: Vec::with_capacity(32),
+            values: BumpVec::with_capacity_in(32, memory),
             varying: &[],
             last_stamp: MESSAGE,
             event: MESSAGE,

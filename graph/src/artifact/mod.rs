@@ -207,7 +207,11 @@ impl Sections {
     }
 
     pub(crate) fn tables(&self) -> Tables<'_> {
-        Tables::new(|which| self.section(which))
+        let bytes = (*self.bytes).as_ref();
+        Tables::new(|which| {
+            let range = self.ranges.get(which as usize).cloned().unwrap_or_default();
+            bytes.get(range).unwrap_or_default()
+        })
     }
 
     pub(crate) fn declarations(&self) -> Result<Declarations, LoadError> {

@@ -111,8 +111,8 @@ pub(crate) struct Tables<'a> {
 }
 
 /// A section as words; empty if its length or place does not fit.
-fn cast<'a, T: Pod>(section: impl Fn(Section) -> &'a [u8], which: Section) -> &'a [T] {
-    try_cast_slice(section(which)).unwrap_or_default()
+fn cast<T: Pod>(section: &[u8]) -> &[T] {
+    try_cast_slice(section).unwrap_or_default()
 }
 
 /// A run of a table.
@@ -140,19 +140,19 @@ pub(super) const LONG: u8 = u8::MAX;
 
 impl<'a> Tables<'a> {
     /// The tables whose bytes `section` gives.
-    pub(crate) fn new(section: impl Fn(Section) -> &'a [u8] + Copy) -> Self {
+    pub(crate) fn new(section: impl Fn(Section) -> &'a [u8]) -> Self {
         Self {
-            nodes: cast(section, Section::Nodes),
-            words: cast(section, Section::Words),
+            nodes: cast(section(Section::Nodes)),
+            words: cast(section(Section::Words)),
             texts: section(Section::Texts),
-            rules: cast(section, Section::Rules),
+            rules: cast(section(Section::Rules)),
             details: section(Section::Details),
-            events: cast(section, Section::Events),
-            ranks: cast(section, Section::Ranks),
-            sources: cast(section, Section::Sources),
-            filter: cast(section, Section::Filter),
-            slots: cast(section, Section::Slots),
-            candidates: cast(section, Section::Candidates),
+            events: cast(section(Section::Events)),
+            ranks: cast(section(Section::Ranks)),
+            sources: cast(section(Section::Sources)),
+            filter: cast(section(Section::Filter)),
+            slots: cast(section(Section::Slots)),
+            candidates: cast(section(Section::Candidates)),
         }
     }
 

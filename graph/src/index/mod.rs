@@ -10,13 +10,16 @@ mod build;
 mod check;
 mod choose;
 mod rarity;
+mod slots;
 mod sources;
 
-use crate::artifact::tables::{Candidate, Tables, path_of, run};
+use crate::artifact::tables::{Tables, path_of, run};
 use crate::datum::Datum;
 use crate::node::Operand;
 use access::LENGTHS;
 pub(crate) use build::build;
+pub(crate) use slots::Keys;
+use slots::{EMPTY, SEVERAL, filter_place, fingerprint, slot_hash, slot_place};
 
 const KIND_EQUAL: u32 = 1;
 const KIND_PREFIX: u32 = 2;
@@ -77,76 +80,81 @@ impl Source {
         }
     }
 
-    /// Adds the rules that wait for a value of this source. Gives what checks compare with it.
+    /// Adds the keys of a value of this source by which rules may be reached. Gives what checks compare with it.
     #[inline]
-    pub(crate) fn look_up(
-        &self,
-        tables: &Tables<'_>,
-        value: Datum<'_>,
-        found: &mut Vec<Candidate>,
-    ) -> Compared {
+    pub(crate) fn look_up(&self, tables: &Tables<'_>, value: Datum<'_>, keys: &mut Keys<'_>) -> Compared {
         let hash = if self.kinds & (KIND_EQUAL | KIND_HASHED) != 0 { value.hash() } else { None };
         let mut compared = hash.map_or(Compared::ANYTHING, Compared::hash);
         if self.kinds & KIND_EQUAL != 0
             && let Some(hash) = hash
         {
-            self.probe(tables, KIND_EQUAL, hash, found);
+            self.add(tables, KIND_EQUAL, hash, keys);
         }
         if self.kinds & (KIND_PREFIX | KIND_SUFFIX | KIND_GRAM) != 0 {
-            self.look_up_text(tables, &value.text(), found);
+            self.look_up_text(tables, &value.text(), keys);
         }
         if self.kinds & (KIND_RANGE | KIND_RANKED) != 0
             && let Some(key) = number_key(value)
         {
-            compared.ranks = self.look_up_number(tables, key, found);
+            compared.ranks = self.look_up_number(tables, key, keys);
         }
         if self.kinds & KIND_PRESENT != 0 {
-            self.probe(tables, KIND_PRESENT, 0, found);
+            self.add(tables, KIND_PRESENT, 0, keys);
         }
         compared
     }
 
-    fn look_up_text(&self, tables: &Tables<'_>, text: &str, found: &mut Vec<Candidate>) {
+    fn look_up_text(&self, tables: &Tables<'_>, text: &str, keys: &mut Keys<'_>) {
         let bytes = text.as_bytes();
         for at in bits(self.lengths & 0xff) {
             let size = LENGTHS.get(at).map_or(0, |length| *length as usize);
             if let Some(begin) = bytes.get(..size) {
-                self.probe(tables, KIND_PREFIX, sized(size, piece_key(begin)), found);
+                self.add(tables, KIND_PREFIX, sized(size, piece_key(begin)), keys);
             }
         }
         for at in bits(self.lengths >> 8 & 0xff) {
             let size = LENGTHS.get(at).map_or(0, |length| *length as usize);
             if let Some(end) = bytes.len().checked_sub(size).and_then(|from| bytes.get(from..)) {
-                self.probe(tables, KIND_SUFFIX, sized(size, piece_key(end)), found);
+                self.add(tables, KIND_SUFFIX, sized(size, piece_key(end)), keys);
             }
         }
         if self.lengths >> 16 & 1 != 0 {
-            self.look_up_grams(tables, bytes.array_windows::<4>().map(|gram| piece_key(gram)), 4, found);
+            self.look_up_grams(tables, bytes.array_windows::<4>().map(|gram| piece_key(gram)), 4, keys);
         }
         if self.lengths >> 16 & 2 != 0 {
-            self.look_up_grams(tables, bytes.array_windows::<8>().map(|gram| piece_key(gram)), 8, found);
+            self.look_up_grams(tables, bytes.array_windows::<8>().map(|gram| piece_key(gram)), 8, keys);
         }
     }
 
     fn look_up_grams(
         &self,
         tables: &Tables<'_>,
-        keys: impl Iterator<Item = u64>,
+        grams: impl Iterator<Item = u64>,
         size: usize,
-        found: &mut Vec<Candidate>,
+        keys: &mut Keys<'_>,
     ) {
-        let (start, mut most) = (found.len(), MANY_HITS);
-        for key in keys.filter(|key| is_sampled(*key)) {
-            self.probe(tables, KIND_GRAM, sized(size, key), found);
-            // A text that repeats one piece must not lead to its rules again and again.
-            if found.len().saturating_sub(start) > most {
-                keep_once(found, start);
-                most = found.len().saturating_sub(start).max(MANY_HITS).saturating_mul(2);
+        // Which of them are sampled is as good as random, so it is no branch.
+        let mut sampled = [0; SAMPLED_AT_ONCE];
+        let mut count: usize = 0;
+        for gram in grams {
+            if let Some(to) = sampled.get_mut(count) {
+                *to = gram;
+            }
+            count = count.saturating_add(usize::from(is_sampled(gram)));
+            if count == SAMPLED_AT_ONCE {
+                self.add_grams(tables, &sampled, size, keys);
+                count = 0;
             }
         }
+        self.add_grams(tables, sampled.get(..count).unwrap_or_default(), size, keys);
     }
 
-    fn look_up_number(&self, tables: &Tables<'_>, key: u64, found: &mut Vec<Candidate>) -> u32 {
+    fn add_grams(&self, tables: &Tables<'_>, grams: &[u64], size: usize, keys: &mut Keys<'_>) {
+        let hashes = grams.iter().map(|gram| slot_hash(self.place, KIND_GRAM, sized(size, *gram)));
+        keys.add_all(tables, hashes);
+    }
+
+    fn look_up_number(&self, tables: &Tables<'_>, key: u64, keys: &mut Keys<'_>) -> u32 {
         let (bounds, _) = run(tables.words, self.bounds).as_chunks::<2>();
         let below = bounds.partition_point(|[low, high]| whole(*low, *high) < key);
         let equal = bounds.get(below).is_some_and(|[low, high]| whole(*low, *high) == key);
@@ -158,7 +166,7 @@ impl Source {
         }
         let mut level = 0;
         loop {
-            self.probe(tables, KIND_RANGE, range_cell(level, at), found);
+            self.add(tables, KIND_RANGE, range_cell(level, at), keys);
             if last == 0 {
                 return mask;
             }
@@ -167,82 +175,13 @@ impl Source {
     }
 
     #[inline]
-    fn probe(&self, tables: &Tables<'_>, kind: u32, key: u64, found: &mut Vec<Candidate>) {
-        let hash = slot_hash(self.place, kind, key);
-        if !filter_holds(tables.filter, hash) {
-            return;
-        }
-        let mut at = slot_place(hash, tables.slots.len());
-        // No cluster is longer than the table.
-        for _ in 0..tables.slots.len() {
-            let Some([print, first, second]) = tables.slots.get(at) else { return };
-            if *first == EMPTY {
-                return;
-            }
-            if *print == fingerprint(hash) {
-                if first & SEVERAL == 0 {
-                    found.push([*first, *second]);
-                } else {
-                    found.extend_from_slice(run(tables.candidates, [first & !SEVERAL, *second]));
-                }
-                return;
-            }
-            at = at.saturating_add(1);
-            if at == tables.slots.len() {
-                at = 0;
-            }
-        }
+    fn add(&self, tables: &Tables<'_>, kind: u32, key: u64, keys: &mut Keys<'_>) {
+        keys.add(tables, slot_hash(self.place, kind, key));
     }
 }
 
-/// So many hits of the pieces of one text are looked at for the same ones among them.
-const MANY_HITS: usize = 1_024;
-
-/// Leaves each of the candidates from a place on once.
-fn keep_once(found: &mut Vec<Candidate>, start: usize) {
-    let mut own = found.split_off(start.min(found.len()));
-    own.sort_unstable();
-    own.dedup();
-    found.append(&mut own);
-}
-
-/// The first word of a slot that holds nothing: no candidate has all bits set.
-const EMPTY: u32 = u32::MAX;
-/// In the first word of a slot: what follows is not a candidate but where several are, and how many.
-const SEVERAL: u32 = 1 << 31;
-
-/// Where a key stands in the hash table: its upper bits as a share of the table.
-#[inline]
-fn slot_hash(source: u32, kind: u32, key: u64) -> u64 {
-    let tag = u64::from(source).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ u64::from(kind).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let mixed = (key ^ tag).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (mixed ^ mixed >> 32).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
-}
-
-#[inline]
-fn slot_place(hash: u64, slots: usize) -> usize {
-    ((hash >> 32).wrapping_mul(slots as u64) >> 32) as usize
-}
-
-/// What distinguishes the keys of one slot: other bits than those that make its place.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-fn fingerprint(hash: u64) -> u32 {
-    hash as u32
-}
-
-/// Whether a key may stand in the table: most that are asked for do not, and one of their two bits is seldom set.
-#[inline]
-fn filter_holds(filter: &[u32], hash: u64) -> bool {
-    let (word, bits) = filter_place(hash, filter.len());
-    filter.get(word).is_some_and(|set| set & bits == bits)
-}
-
-#[inline]
-fn filter_place(hash: u64, words: usize) -> (usize, u32) {
-    (slot_place(hash, words), 1 << (hash & 31) | 1 << (hash >> 5 & 31))
-}
+/// So many pieces of a text are sampled before they are looked for.
+const SAMPLED_AT_ONCE: usize = 32;
 
 /// A cell of a range: 2^level positions from `at * 2^level` on.
 #[inline]

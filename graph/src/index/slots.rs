@@ -1,0 +1,131 @@
+//! The hash table of the index: from keys to the rules that wait for them.
+//!
+//! Comes in: the keys of what a message holds, most of which nobody waits for. Goes out: candidates. A small filter says of most
+//! keys that they are not in the table; those that are left are looked for all together, so that one need not wait for the
+//! memory of the other.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use crate::artifact::tables::{Candidate, Tables, run};
+
+/// The first word of a slot that holds nothing: no candidate has all bits set.
+pub(super) const EMPTY: u32 = u32::MAX;
+/// In the first word of a slot: what follows is not a candidate but where several are, and how many.
+pub(super) const SEVERAL: u32 = 1 << 31;
+
+/// Where a key stands in the hash table: its upper bits as a share of the table.
+#[inline]
+pub(super) fn slot_hash(source: u32, kind: u32, key: u64) -> u64 {
+    let tag = u64::from(source).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ u64::from(kind).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let mixed = (key ^ tag).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    (mixed ^ mixed >> 32).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+}
+
+#[inline]
+pub(super) fn slot_place(hash: u64, slots: usize) -> usize {
+    ((hash >> 32).wrapping_mul(slots as u64) >> 32) as usize
+}
+
+/// What distinguishes the keys of one slot: other bits than those that make its place.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+pub(super) fn fingerprint(hash: u64) -> u32 {
+    hash as u32
+}
+
+/// Whether a key may stand in the table: most that are asked for do not, and one of their two bits is seldom set.
+#[inline]
+fn filter_holds(filter: &[u32], hash: u64) -> bool {
+    let (word, bits) = filter_place(hash, filter.len());
+    filter.get(word).is_some_and(|set| set & bits == bits)
+}
+
+#[inline]
+pub(super) fn filter_place(hash: u64, words: usize) -> (usize, u32) {
+    (slot_place(hash, words), 1 << (hash & 31) | 1 << (hash >> 5 & 31))
+}
+
+
+/// Hashes of keys that may stand in the table.
+#[derive(Debug)]
+pub(crate) struct Keys<'m> {
+    hashes: BumpVec<'m, u64>,
+    /// Once they are so many, those that are there twice are taken out.
+    most: usize,
+}
+
+/// A text that repeats one piece must not lead to its rules again and again.
+const MANY_KEYS: usize = 1_024;
+
+impl<'m> Keys<'m> {
+    pub(crate) fn new(memory: &'m Bump) -> Self {
+        Self { hashes: BumpVec::with_capacity_in(64, memory), most: 0 }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, tables: &Tables<'_>, hash: u64) {
+        if filter_holds(tables.filter, hash) {
+            self.hashes.push(hash);
+        }
+    }
+
+    /// Adds several at once: which of them may stand there is as good as random, so it is no branch.
+    pub(super) fn add_all(&mut self, tables: &Tables<'_>, hashes: impl ExactSizeIterator<Item = u64>) {
+        let mut end = self.hashes.len();
+        self.hashes.resize(end.saturating_add(hashes.len()), 0);
+        for hash in hashes {
+            if let Some(to) = self.hashes.get_mut(end) {
+                *to = hash;
+            }
+            end = end.saturating_add(usize::from(filter_holds(tables.filter, hash)));
+        }
+        self.hashes.truncate(end);
+        if end > self.most.max(MANY_KEYS) {
+            self.hashes.sort_unstable();
+            self.hashes.dedup();
+            self.most = self.hashes.len().saturating_mul(2);
+        }
+    }
+
+    /// Takes the keys out, and adds the candidates that wait for them, as far as they are wanted.
+    pub(crate) fn find(
+        &mut self,
+        tables: &Tables<'_>,
+        wanted: impl Fn(Candidate) -> bool,
+        found: &mut BumpVec<'m, Candidate>,
+    ) {
+        for hash in self.hashes.drain(..) {
+            let Some([first, second]) = entry(tables, hash) else { continue };
+            if first & SEVERAL == 0 {
+                found.extend(Some([first, second]).filter(|candidate| wanted(*candidate)));
+            } else {
+                let several = run(tables.candidates, [first & !SEVERAL, second]);
+                found.extend(several.iter().copied().filter(|candidate| wanted(*candidate)));
+            }
+        }
+        self.most = 0;
+    }
+}
+
+/// What stands in the table for a key.
+#[inline]
+fn entry(tables: &Tables<'_>, hash: u64) -> Option<[u32; 2]> {
+    let mut at = slot_place(hash, tables.slots.len());
+    // No cluster is longer than the table.
+    for _ in 0..tables.slots.len() {
+        let [print, first, second] = *tables.slots.get(at)?;
+        if first == EMPTY {
+            return None;
+        }
+        if print == fingerprint(hash) {
+            return Some([first, second]);
+        }
+        at = at.saturating_add(1);
+        if at == tables.slots.len() {
+            at = 0;
+        }
+    }
+    None
+}
