@@ -7,6 +7,7 @@
 //! rule never sees another one.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -19,7 +20,7 @@ use crate::judgement::{Fired, Judgement, Note, Parked, Reason, Refusal, Run};
 use crate::limits;
 use crate::lookup::{Known, Lookup};
 use crate::matcher::Matcher;
-use crate::node::NONE;
+use crate::node::{Kind, NONE};
 use crate::open::Reasons;
 use crate::plan::{Plan, PlannedDialect, PlannedEvent};
 use crate::reading;
@@ -34,6 +35,9 @@ pub(crate) enum Which {
     /// Every one: for who wants to know why a rule does not fire.
     All,
 }
+
+/// What so few rules read is near anyway.
+const FEW_RULES: usize = 4_096;
 
 /// What the matcher sees, step by step; judging and explaining are two readers of the same.
 pub(crate) enum Seen<'a, 'm> {
@@ -389,6 +393,27 @@ impl<'m> Judging<'_, 'm> {
         }
     }
 
+    /// Touches what judging the candidates will read, step by step for all of them: none has to wait for the memory of another.
+    fn fetch(&self, found: &[Candidate]) {
+        let tables = self.scene.tables;
+        if found.len() < 2 || tables.rules.len() < FEW_RULES {
+            return;
+        }
+        let head = |candidate: &Candidate| tables.rule(self.rule_of(*candidate)?);
+        let node = |candidate: &Candidate| tables.packed(head(candidate)?.condition);
+        let parts = |candidate: &Candidate| match Kind::decode(node(candidate)?)? {
+            Kind::And(parts) | Kind::Or(parts) => Some(tables.list(parts)),
+            _ => None,
+        };
+        found.iter().for_each(|candidate| drop(black_box(self.rule_of(*candidate))));
+        found.iter().for_each(|candidate| drop(black_box(head(candidate).map(|rule| rule.condition))));
+        found.iter().for_each(|candidate| drop(black_box(node(candidate))));
+        found.iter().for_each(|candidate| drop(black_box(parts(candidate).and_then(|p| p.first().copied()))));
+        for part in found.iter().filter_map(parts).flatten() {
+            black_box(tables.packed(*part));
+        }
+    }
+
     /// Judges candidates, each once.
     fn judge(&mut self, found: &mut BumpVec<'m, Candidate>, subject: Option<usize>) {
         if self.which == Which::Candidates {
@@ -396,6 +421,7 @@ impl<'m> Judging<'_, 'm> {
         }
         found.sort_unstable();
         found.dedup_by_key(|[rank, _]| *rank);
+        self.fetch(found);
         for candidate in found.iter().copied() {
             let Some(place) = self.rule_of(candidate) else { continue };
             let Some(rule) = self.scene.tables.rule(place) else { continue };

@@ -88,7 +88,7 @@ impl Source {
         if self.kinds & KIND_EQUAL != 0
             && let Some(hash) = hash
         {
-            self.add(tables, KIND_EQUAL, hash, keys);
+            self.add(KIND_EQUAL, hash, keys);
         }
         if self.kinds & (KIND_PREFIX | KIND_SUFFIX | KIND_GRAM) != 0 {
             self.look_up_text(tables, &value.text(), keys);
@@ -99,7 +99,7 @@ impl Source {
             compared.ranks = self.look_up_number(tables, key, keys);
         }
         if self.kinds & KIND_PRESENT != 0 {
-            self.add(tables, KIND_PRESENT, 0, keys);
+            self.add(KIND_PRESENT, 0, keys);
         }
         compared
     }
@@ -109,13 +109,13 @@ impl Source {
         for at in bits(self.lengths & 0xff) {
             let size = LENGTHS.get(at).map_or(0, |length| *length as usize);
             if let Some(begin) = bytes.get(..size) {
-                self.add(tables, KIND_PREFIX, sized(size, piece_key(begin)), keys);
+                self.add(KIND_PREFIX, sized(size, piece_key(begin)), keys);
             }
         }
         for at in bits(self.lengths >> 8 & 0xff) {
             let size = LENGTHS.get(at).map_or(0, |length| *length as usize);
             if let Some(end) = bytes.len().checked_sub(size).and_then(|from| bytes.get(from..)) {
-                self.add(tables, KIND_SUFFIX, sized(size, piece_key(end)), keys);
+                self.add(KIND_SUFFIX, sized(size, piece_key(end)), keys);
             }
         }
         if self.lengths >> 16 & 1 != 0 {
@@ -150,8 +150,8 @@ impl Source {
     }
 
     fn add_grams(&self, tables: &Tables<'_>, grams: &[u64], size: usize, keys: &mut Keys<'_>) {
-        let hashes = grams.iter().map(|gram| slot_hash(self.place, KIND_GRAM, sized(size, *gram)));
-        keys.add_all(tables, hashes);
+        keys.sift_many(tables);
+        grams.iter().for_each(|gram| self.add(KIND_GRAM, sized(size, *gram), keys));
     }
 
     fn look_up_number(&self, tables: &Tables<'_>, key: u64, keys: &mut Keys<'_>) -> u32 {
@@ -166,7 +166,7 @@ impl Source {
         }
         let mut level = 0;
         loop {
-            self.add(tables, KIND_RANGE, range_cell(level, at), keys);
+            self.add(KIND_RANGE, range_cell(level, at), keys);
             if last == 0 {
                 return mask;
             }
@@ -175,8 +175,8 @@ impl Source {
     }
 
     #[inline]
-    fn add(&self, tables: &Tables<'_>, kind: u32, key: u64, keys: &mut Keys<'_>) {
-        keys.add(tables, slot_hash(self.place, kind, key));
+    fn add(&self, kind: u32, key: u64, keys: &mut Keys<'_>) {
+        keys.add(slot_hash(self.place, kind, key));
     }
 }
 

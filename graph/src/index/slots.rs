@@ -48,45 +48,55 @@ pub(super) fn filter_place(hash: u64, words: usize) -> (usize, u32) {
 }
 
 
-/// Hashes of keys that may stand in the table.
+/// Hashes of keys that are looked for, all together.
 #[derive(Debug)]
 pub(crate) struct Keys<'m> {
     hashes: BumpVec<'m, u64>,
+    /// So many of them may stand in the table; of the others nothing is known yet.
+    sifted: usize,
     /// Once they are so many, those that are there twice are taken out.
     most: usize,
 }
 
-/// A text that repeats one piece must not lead to its rules again and again.
+/// So many keys are sifted at once.
 const MANY_KEYS: usize = 1_024;
 
 impl<'m> Keys<'m> {
     pub(crate) fn new(memory: &'m Bump) -> Self {
-        Self { hashes: BumpVec::with_capacity_in(64, memory), most: 0 }
+        Self { hashes: BumpVec::with_capacity_in(512, memory), sifted: 0, most: MANY_KEYS }
     }
 
     #[inline]
-    pub(super) fn add(&mut self, tables: &Tables<'_>, hash: u64) {
-        if filter_holds(tables.filter, hash) {
-            self.hashes.push(hash);
+    pub(super) fn add(&mut self, hash: u64) {
+        self.hashes.push(hash);
+    }
+
+    /// Keeps memory within bounds, however long a text is.
+    #[inline]
+    pub(super) fn sift_many(&mut self, tables: &Tables<'_>) {
+        if self.hashes.len().saturating_sub(self.sifted) >= MANY_KEYS {
+            self.sift(tables);
         }
     }
 
-    /// Adds several at once: which of them may stand there is as good as random, so it is no branch.
-    pub(super) fn add_all(&mut self, tables: &Tables<'_>, hashes: impl ExactSizeIterator<Item = u64>) {
-        let mut end = self.hashes.len();
-        self.hashes.resize(end.saturating_add(hashes.len()), 0);
-        for hash in hashes {
+    /// Leaves those that may stand in the table. Which ones do is as good as random, so it is no branch.
+    fn sift(&mut self, tables: &Tables<'_>) {
+        let mut end = self.sifted;
+        for at in self.sifted..self.hashes.len() {
+            let Some(hash) = self.hashes.get(at).copied() else { break };
             if let Some(to) = self.hashes.get_mut(end) {
                 *to = hash;
             }
             end = end.saturating_add(usize::from(filter_holds(tables.filter, hash)));
         }
         self.hashes.truncate(end);
-        if end > self.most.max(MANY_KEYS) {
+        // A text that repeats one piece must not lead to its rules again and again.
+        if end > self.most {
             self.hashes.sort_unstable();
             self.hashes.dedup();
-            self.most = self.hashes.len().saturating_mul(2);
+            self.most = self.hashes.len().max(MANY_KEYS).saturating_mul(2);
         }
+        self.sifted = self.hashes.len();
     }
 
     /// Takes the keys out, and adds the candidates that wait for them, as far as they are wanted.
@@ -96,8 +106,12 @@ impl<'m> Keys<'m> {
         wanted: impl Fn(Candidate) -> bool,
         found: &mut BumpVec<'m, Candidate>,
     ) {
-        for hash in self.hashes.drain(..) {
-            let Some([first, second]) = entry(tables, hash) else { continue };
+        self.sift(tables);
+        // All places first, so that none waits for the memory of another.
+        let mut slots = BumpVec::with_capacity_in(self.hashes.len(), self.hashes.bump());
+        slots.extend(self.hashes.iter().map(|hash| first_slot(tables, *hash)));
+        for (hash, slot) in self.hashes.drain(..).zip(slots) {
+            let Some([first, second]) = entry(tables, hash, slot) else { continue };
             if first & SEVERAL == 0 {
                 found.extend(Some([first, second]).filter(|candidate| wanted(*candidate)));
             } else {
@@ -105,17 +119,22 @@ impl<'m> Keys<'m> {
                 found.extend(several.iter().copied().filter(|candidate| wanted(*candidate)));
             }
         }
-        self.most = 0;
+        (self.sifted, self.most) = (0, MANY_KEYS);
     }
 }
 
-/// What stands in the table for a key.
 #[inline]
-fn entry(tables: &Tables<'_>, hash: u64) -> Option<[u32; 2]> {
+fn first_slot(tables: &Tables<'_>, hash: u64) -> [u32; 3] {
+    tables.slots.get(slot_place(hash, tables.slots.len())).copied().unwrap_or([EMPTY; 3])
+}
+
+/// What stands in the table for a key whose first slot is known.
+#[inline]
+fn entry(tables: &Tables<'_>, hash: u64, mut slot: [u32; 3]) -> Option<[u32; 2]> {
     let mut at = slot_place(hash, tables.slots.len());
     // No cluster is longer than the table.
     for _ in 0..tables.slots.len() {
-        let [print, first, second] = *tables.slots.get(at)?;
+        let [print, first, second] = slot;
         if first == EMPTY {
             return None;
         }
@@ -126,6 +145,7 @@ fn entry(tables: &Tables<'_>, hash: u64) -> Option<[u32; 2]> {
         if at == tables.slots.len() {
             at = 0;
         }
+        slot = *tables.slots.get(at)?;
     }
     None
 }
