@@ -405,10 +405,18 @@ impl<'m> Judging<'_, 'm> {
             Kind::And(parts) | Kind::Or(parts) => Some(tables.list(parts)),
             _ => None,
         };
-        found.iter().for_each(|candidate| drop(black_box(self.rule_of(*candidate))));
-        found.iter().for_each(|candidate| drop(black_box(head(candidate).map(|rule| rule.condition))));
-        found.iter().for_each(|candidate| drop(black_box(node(candidate))));
-        found.iter().for_each(|candidate| drop(black_box(parts(candidate).and_then(|p| p.first().copied()))));
+        for candidate in found {
+            black_box(self.rule_of(*candidate));
+        }
+        for candidate in found {
+            black_box(head(candidate).map(|rule| rule.condition));
+        }
+        for candidate in found {
+            black_box(node(candidate));
+        }
+        for candidate in found {
+            black_box(parts(candidate).and_then(|parts| parts.first().copied()));
+        }
         for part in found.iter().filter_map(parts).flatten() {
             black_box(tables.packed(*part));
         }

@@ -19,7 +19,7 @@ pub const TEXT_BYTES_PER_STEP: usize = 64;
 /// Pairs of a character of a glob and one of a text that are compared in one step of evaluation.
 pub const GLOB_PAIRS_PER_STEP: usize = 256;
 /// Artifact format that this version writes and reads.
-pub const ARTIFACT_VERSION: u32 = 4;
+pub const ARTIFACT_VERSION: u32 = 5;
 /// Nesting of a body's wanted part; intake's limit is lower.
 pub const BODY_DEPTH: u32 = 128;
 /// Literals of a set that are compared in one step of evaluation.

@@ -27,7 +27,9 @@ pub(crate) enum Section {
     Sources,
     /// One bit for keys of the hash table: most that are looked for show none.
     Filter,
-    /// The hash table of the index.
+    /// Where each bucket of the hash table begins, and where the last one ends.
+    Buckets,
+    /// The hash table of the index, bucket by bucket.
     Slots,
     /// What slots with several candidates hold.
     Candidates,
@@ -36,7 +38,7 @@ pub(crate) enum Section {
 }
 
 /// How many sections there are.
-pub(crate) const SECTIONS: usize = 13;
+pub(crate) const SECTIONS: usize = 14;
 
 /// A rule that a message may concern, with what to look at before its condition: `[rank, check]`. The rank is the rule's place in the
 /// table of ranks, shifted by one bit, which says that it is judged for each subject. `check` is 0, or what the value of a column
@@ -106,6 +108,7 @@ pub(crate) struct Tables<'a> {
     pub(crate) ranks: &'a [u32],
     pub(crate) sources: &'a [[u32; 6]],
     pub(crate) filter: &'a [u32],
+    pub(crate) buckets: &'a [u32],
     pub(crate) slots: &'a [[u32; 3]],
     pub(crate) candidates: &'a [Candidate],
 }
@@ -151,6 +154,7 @@ impl<'a> Tables<'a> {
             ranks: cast(section(Section::Ranks)),
             sources: cast(section(Section::Sources)),
             filter: cast(section(Section::Filter)),
+            buckets: cast(section(Section::Buckets)),
             slots: cast(section(Section::Slots)),
             candidates: cast(section(Section::Candidates)),
         }

@@ -59,6 +59,7 @@ pub(super) fn sections(graph: &Graph, bytes: &mut Vec<u8>) -> [Range<usize>; SEC
     put(Section::Ranks, &|to| copy(&index.ranks, to));
     put(Section::Sources, &|to| copy(&index.sources, to));
     put(Section::Filter, &|to| copy(&index.filter, to));
+    put(Section::Buckets, &|to| copy(&index.buckets, to));
     put(Section::Slots, &|to| copy(&index.slots, to));
     put(Section::Candidates, &|to| copy(&index.candidates, to));
     put(Section::People, &|to| encode(&(graph, &graph.sources), to));

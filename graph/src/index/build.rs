@@ -13,19 +13,19 @@ use super::check::{Check, CheckKind, best_check, rank_buckets};
 use super::choose::Choices;
 use super::rarity::{Frequencies, positions};
 use super::sources::{NewSource, Sources};
-use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, EMPTY, SEVERAL};
+use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, SEVERAL};
 use super::{
     KIND_EQUAL, KIND_GRAM, KIND_HASHED, KIND_PREFIX, KIND_PRESENT, KIND_RANGE, KIND_RANKED, KIND_SUFFIX,
 };
-use super::{check_hash, check_word, filter_place, fingerprint, range_cell, sized, slot_hash, slot_place};
+use super::{check_hash, check_word, filter_place, fingerprint, range_cell, sized, share_of, slot_hash};
 use crate::artifact::place;
-use crate::artifact::tables::{BY_SUBJECT, Candidate, EventHead, run};
+use crate::artifact::tables::{BY_SUBJECT, Candidate, EventHead};
 use crate::artifact::write::Writer;
 use crate::graph::{Graph, Scope};
 use crate::node::{NONE, Node};
 
-/// Slots for so many keys; the filter before them keeps most misses from long clusters.
-const SLOTS: (usize, usize) = (7, 6);
+/// So many keys share a bucket, on average.
+const KEYS_PER_BUCKET: usize = 3;
 /// Keys for one word of the filter, so that one miss in twenty passes it.
 const KEYS_PER_FILTER_WORD: usize = 4;
 
@@ -36,6 +36,7 @@ pub(crate) struct Built {
     pub(crate) ranks: Vec<u32>,
     pub(crate) sources: Vec<[u32; 6]>,
     pub(crate) filter: Vec<u32>,
+    pub(crate) buckets: Vec<u32>,
     pub(crate) slots: Vec<[u32; 3]>,
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -78,43 +79,33 @@ pub(crate) fn build(graph: &Graph, nodes: &[Node], writer: &mut Writer) -> Built
     built
 }
 
-/// The hash table: open addressing. A fingerprint stands once between two empty slots, so that a reader may stop at the first that
-/// fits.
+/// The hash table: slots in the order of hashes, and so bucket by bucket.
 fn fill(entries: &[(u64, Candidate)], built: &mut Built) {
     let keys = entries.chunk_by(|a, b| a.0 == b.0).count();
-    let size = keys.saturating_mul(SLOTS.0).div_ceil(SLOTS.1).saturating_add(1);
-    built.slots = vec![[0, EMPTY, 0]; size];
+    let buckets = keys.div_ceil(KEYS_PER_BUCKET).max(1);
+    built.slots.reserve(keys);
+    built.buckets = Vec::with_capacity(buckets.saturating_add(1));
     built.filter = vec![0; keys.div_ceil(KEYS_PER_FILTER_WORD).max(1)];
     for same in entries.chunk_by(|a, b| a.0 == b.0) {
-        let Some((hash, _)) = same.first() else { continue };
-        let (word, bit) = filter_place(*hash, built.filter.len());
-        if let Some(bits) = built.filter.get_mut(word) {
-            *bits |= bit;
+        let Some((hash, candidate)) = same.first() else { continue };
+        let (word, bits) = filter_place(*hash, built.filter.len());
+        if let Some(set) = built.filter.get_mut(word) {
+            *set |= bits;
+        }
+        while built.buckets.len() <= share_of(*hash, buckets) {
+            built.buckets.push(place(built.slots.len()));
         }
         let print = fingerprint(*hash);
-        let mut at = slot_place(*hash, size);
-        let mut own: Vec<Candidate> = same.iter().map(|(_, candidate)| *candidate).collect();
-        while let Some([other, first, second]) = built.slots.get(at).filter(|[_, first, _]| *first != EMPTY) {
-            if *other == print {
-                let single = [[*first, *second]];
-                let several = run(&built.candidates, [first & !SEVERAL, *second]);
-                own.extend_from_slice(if first & SEVERAL == 0 { &single } else { several });
-                break;
-            }
-            at = if at.saturating_add(1) == size { 0 } else { at.saturating_add(1) };
-        }
-        let content = match own.as_slice() {
-            [[rule, check]] => [print, *rule, *check],
+        built.slots.push(match same {
+            [_] => [print, candidate[0], candidate[1]],
             several => {
                 let start = place(built.candidates.len());
-                built.candidates.extend_from_slice(several);
+                built.candidates.extend(several.iter().map(|(_, candidate)| *candidate));
                 [print, start | SEVERAL, place(several.len())]
             }
-        };
-        if let Some(slot) = built.slots.get_mut(at) {
-            *slot = content;
-        }
+        });
     }
+    built.buckets.resize(buckets.saturating_add(1), place(built.slots.len()));
 }
 
 /// A rule with its way in and its check.

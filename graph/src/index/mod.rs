@@ -19,7 +19,7 @@ use crate::node::Operand;
 use access::LENGTHS;
 pub(crate) use build::build;
 pub(crate) use slots::Keys;
-use slots::{EMPTY, SEVERAL, filter_place, fingerprint, slot_hash, slot_place};
+use slots::{SEVERAL, filter_place, fingerprint, share_of, slot_hash};
 
 const KIND_EQUAL: u32 = 1;
 const KIND_PREFIX: u32 = 2;

@@ -4,13 +4,13 @@
 //! keys that they are not in the table; those that are left are looked for all together, so that one need not wait for the
 //! memory of the other.
 
+use std::hint::black_box;
+
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
 use crate::artifact::tables::{Candidate, Tables, run};
 
-/// The first word of a slot that holds nothing: no candidate has all bits set.
-pub(super) const EMPTY: u32 = u32::MAX;
 /// In the first word of a slot: what follows is not a candidate but where several are, and how many.
 pub(super) const SEVERAL: u32 = 1 << 31;
 
@@ -24,7 +24,7 @@ pub(super) fn slot_hash(source: u32, kind: u32, key: u64) -> u64 {
 }
 
 #[inline]
-pub(super) fn slot_place(hash: u64, slots: usize) -> usize {
+pub(super) fn share_of(hash: u64, slots: usize) -> usize {
     ((hash >> 32).wrapping_mul(slots as u64) >> 32) as usize
 }
 
@@ -44,7 +44,7 @@ fn filter_holds(filter: &[u32], hash: u64) -> bool {
 
 #[inline]
 pub(super) fn filter_place(hash: u64, words: usize) -> (usize, u32) {
-    (slot_place(hash, words), 1 << (hash & 31) | 1 << (hash >> 5 & 31))
+    (share_of(hash, words), 1 << (hash & 31) | 1 << (hash >> 5 & 31))
 }
 
 
@@ -107,45 +107,31 @@ impl<'m> Keys<'m> {
         found: &mut BumpVec<'m, Candidate>,
     ) {
         self.sift(tables);
-        // All places first, so that none waits for the memory of another.
-        let mut slots = BumpVec::with_capacity_in(self.hashes.len(), self.hashes.bump());
-        slots.extend(self.hashes.iter().map(|hash| first_slot(tables, *hash)));
-        for (hash, slot) in self.hashes.drain(..).zip(slots) {
-            let Some([first, second]) = entry(tables, hash, slot) else { continue };
-            if first & SEVERAL == 0 {
-                found.extend(Some([first, second]).filter(|candidate| wanted(*candidate)));
-            } else {
-                let several = run(tables.candidates, [first & !SEVERAL, second]);
-                found.extend(several.iter().copied().filter(|candidate| wanted(*candidate)));
+        // Step by step for all of them, so that none waits for the memory of another.
+        let mut buckets = BumpVec::with_capacity_in(self.hashes.len(), self.hashes.bump());
+        buckets.extend(self.hashes.iter().map(|hash| bucket(tables, *hash)));
+        buckets.iter().for_each(|bucket| {
+            black_box(bucket.first().copied());
+        });
+        for (hash, bucket) in self.hashes.drain(..).zip(buckets) {
+            let print = fingerprint(hash);
+            for [_, first, second] in bucket.iter().filter(|[own, ..]| *own == print) {
+                if first & SEVERAL == 0 {
+                    found.extend(Some([*first, *second]).filter(|candidate| wanted(*candidate)));
+                } else {
+                    let several = run(tables.candidates, [first & !SEVERAL, *second]);
+                    found.extend(several.iter().copied().filter(|candidate| wanted(*candidate)));
+                }
             }
         }
         (self.sifted, self.most) = (0, MANY_KEYS);
     }
 }
 
+/// The slots in which a key may stand.
 #[inline]
-fn first_slot(tables: &Tables<'_>, hash: u64) -> [u32; 3] {
-    tables.slots.get(slot_place(hash, tables.slots.len())).copied().unwrap_or([EMPTY; 3])
-}
-
-/// What stands in the table for a key whose first slot is known.
-#[inline]
-fn entry(tables: &Tables<'_>, hash: u64, mut slot: [u32; 3]) -> Option<[u32; 2]> {
-    let mut at = slot_place(hash, tables.slots.len());
-    // No cluster is longer than the table.
-    for _ in 0..tables.slots.len() {
-        let [print, first, second] = slot;
-        if first == EMPTY {
-            return None;
-        }
-        if print == fingerprint(hash) {
-            return Some([first, second]);
-        }
-        at = at.saturating_add(1);
-        if at == tables.slots.len() {
-            at = 0;
-        }
-        slot = *tables.slots.get(at)?;
-    }
-    None
+fn bucket<'t>(tables: &Tables<'t>, hash: u64) -> &'t [[u32; 3]] {
+    let at = share_of(hash, tables.buckets.len().saturating_sub(1));
+    let Some([start, end, ..]) = tables.buckets.get(at..) else { return &[] };
+    tables.slots.get(*start as usize..*end as usize).unwrap_or_default()
 }
