@@ -31,6 +31,9 @@ impl<'m> Scene<'m> {
     /// A value of the event, as the dialect defines it.
     #[inline]
     fn event_value(&mut self, at: u32) -> Cell<'m> {
+        if let Some(cell) = self.value_path(at) {
+            return cell;
+        }
         match self.values.get(at as usize) {
             Some(Some(cell)) => *cell,
             Some(None) => self.define(at),
@@ -42,7 +45,7 @@ impl<'m> Scene<'m> {
         let definition = self.dialect.values.get(at as usize).copied().flatten();
         let node = definition.and_then(|id| self.tables.packed(id));
         let cell = match (definition, node.and_then(Kind::decode)) {
-            (_, Some(Kind::Path(path))) => self.path(path),
+            (_, Some(Kind::Path(path))) => return self.path(path),
             // A dialect defines no value by another one; a forged one that does says nothing.
             (_, Some(Kind::EventValue(_)) | None) | (None, _) => Cell::Absent,
             (Some(id), Some(_)) => self.node_value(id),

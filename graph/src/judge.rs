@@ -6,7 +6,7 @@
 //! subject they may concern. It has no memory of other messages: the same input always gives the same judgement, and a
 //! rule never sees another one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
 
 use bumpalo::Bump;
@@ -209,7 +209,7 @@ pub(crate) fn look<'m>(
             which,
             scene: &mut scene,
             lookup: &mut lookup,
-            spent: HashMap::new(),
+            spent: BTreeMap::new(),
             tell,
         }
         .rules(subjects, &mut found);
@@ -231,7 +231,7 @@ fn choose<'m>(event: &'m Event, planned: &PlannedEvent, scene: &mut Scene<'m>) -
     let varying = scene.matcher.varying.get(planned.place as usize).map(|v| &**v).unwrap_or_default();
     for (at, planned) in planned.dialects.iter().enumerate() {
         let Some(dialect) = event.dialects.get(planned.place) else { continue };
-        scene.enter(dialect, varying);
+        scene.enter(dialect, planned, varying);
         let fit = match dialect.condition.map_or(Truth::True, |c| scene.truth(c)) {
             Truth::False => {
                 other = other.or(Some(dialect));
@@ -302,7 +302,7 @@ struct Judging<'j, 'm> {
     scene: &'j mut Scene<'m>,
     lookup: &'j mut Lookup<'m>,
     /// Steps that rules took on the subjects so far, of those that take many.
-    spent: HashMap<u32, u64>,
+    spent: BTreeMap<u32, u64>,
     tell: &'j mut dyn FnMut(Seen<'_, 'm>),
 }
 
@@ -424,6 +424,9 @@ impl<'m> Judging<'_, 'm> {
 
     /// Judges candidates, each once.
     fn judge(&mut self, found: &mut BumpVec<'m, Candidate>, subject: Option<usize>) {
+        if found.is_empty() {
+            return;
+        }
         if self.which == Which::Candidates {
             found.retain(|[_, check]| self.lookup.may_hold(*check, self.dialect));
         }

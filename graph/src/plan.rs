@@ -167,6 +167,8 @@ pub(crate) struct PlannedDialect {
     pub(crate) event_sources: Vec<u32>,
     /// The places of those that differ from subject to subject.
     pub(crate) subject_sources: Vec<u32>,
+    /// For each of the event's values that is a path its place among the plan's paths, else `NONE`.
+    pub(crate) value_paths: Vec<u32>,
 }
 
 impl Plan {
@@ -208,7 +210,24 @@ impl Plan {
             plan.leaves.push(Leaf::of(path));
             plan.tell(path, steps, at);
         }
+        plan.find_values(matcher);
         Some(plan)
+    }
+
+    /// Finds out which values of the events are paths.
+    fn find_values(&mut self, matcher: &Matcher) {
+        let tables = matcher.tables();
+        for event in &mut self.events {
+            let Some(declared) = matcher.declared.events.get(event.place as usize) else { continue };
+            for dialect in &mut event.dialects {
+                let values = declared.dialects.get(dialect.place).map_or(&[][..], |d| d.values.as_slice());
+                let place = |value: &Option<NodeId>| {
+                    let path = path_of(&tables, (*value)?)?;
+                    self.path_places.get(path as usize).copied()
+                };
+                dialect.value_paths = values.iter().map(|value| place(value).unwrap_or(NONE)).collect();
+            }
+        }
     }
 
     /// Sees to it that what a path reads is known once the body was read, if that is easily said.
@@ -242,7 +261,7 @@ impl Plan {
             columns.iter().copied().filter(at).collect()
         };
         let (event_sources, subject_sources) = (of_level(Level::Event), of_level(Level::Subject));
-        PlannedDialect { place, columns, event_sources, subject_sources }
+        PlannedDialect { place, columns, event_sources, subject_sources, value_paths: Vec::new() }
     }
 
     fn source(&mut self, tables: &Tables<'_>, source: u32, places: &mut HashMap<u32, u32>) -> u32 {

@@ -20,7 +20,7 @@ use crate::limits;
 use crate::matcher::Matcher;
 use crate::node::Keep;
 use crate::open::{Misfit, Open};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedDialect};
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,9 @@ pub(crate) struct Scene<'m> {
     /// The plan's paths, as far as they were read.
     paths: &'m mut [Option<Cell<'m>>],
     kept: &'m mut [Kept<'m>],
-    /// The event's values, as far as they were read.
+    /// For each of the event's values that is a path its place among the plan's.
+    value_paths: &'m [u32],
+    /// The event's other values, as far as they were read.
     pub(crate) values: BumpVec<'m, Option<Cell<'m>>>,
     /// Places of those that differ from subject to subject.
     varying: &'m [u32],
@@ -146,6 +148,7 @@ impl<'m> Scene<'m> {
             plan,
             kept: memory.alloc_slice_fill_copy(places, Kept { key: 0, stamp: 0, cell: Cell::Absent }),
             values: BumpVec::with_capacity_in(32, memory),
+            value_paths: &[],
             varying: &[],
             last_stamp: MESSAGE,
             event: MESSAGE,
@@ -154,8 +157,9 @@ impl<'m> Scene<'m> {
     }
 
     /// Goes on to another event, or to another dialect of it.
-    pub(crate) fn enter(&mut self, dialect: &'m Dialect, varying: &'m [u32]) {
+    pub(crate) fn enter(&mut self, dialect: &'m Dialect, planned: &PlannedDialect, varying: &'m [u32]) {
         self.dialect = dialect;
+        self.value_paths = self.memory.alloc_slice_copy(&planned.value_paths);
         self.values.clear();
         self.values.resize(dialect.values.len(), None);
         self.varying = varying;
@@ -179,6 +183,12 @@ impl<'m> Scene<'m> {
         }
         self.last_stamp = self.last_stamp.wrapping_add(1);
         self.row = self.last_stamp;
+    }
+
+    /// What was read of a value of the event that is a path.
+    #[inline]
+    pub(crate) fn value_path(&self, value: u32) -> Option<Cell<'m>> {
+        *self.paths.get(*self.value_paths.get(value as usize)? as usize)?
     }
 
     /// What was read of a path, and where to keep it.
