@@ -76,17 +76,19 @@ impl Figures {
 /// The program is refused, or the answers are wrong: then there is no time to tell.
 pub fn measure(work: &Workload, variant: Variant, effort: Effort) -> Result<Figures, String> {
     let made = make(&work.program)?;
-    let first = work.messages.first().map_or(&[][..], Vec::as_slice);
+    let messages: Result<Vec<&str>, _> = work.messages.iter().map(|bytes| str::from_utf8(bytes)).collect();
+    let messages = messages.map_err(|error| error.to_string())?;
+    let first = messages.first().copied().unwrap_or_default();
     let start = Stopwatch::start();
     let ours = Ours::load(&made.artifact)?;
     black_box(ours.matches(first));
     let load_s = start.elapsed().as_secs_f64();
     let matches = same_as_naive(work, &ours)?;
     let [matching_us, judging_us, value_us] = take_turns(
-        &work.messages,
+        &messages,
         effort,
-        [&|bytes| ours.matches(bytes), &|bytes| ours.judges(bytes), &|bytes| {
-            serde_json::from_slice::<serde_json::Value>(bytes)
+        [&|text| ours.matches(text), &|text| ours.judges(text), &|text| {
+            serde_json::from_slice::<serde_json::Value>(text.as_bytes())
                 .map_or(0, |value| usize::from(value.is_object()))
         }],
     );
@@ -96,9 +98,9 @@ pub fn measure(work: &Workload, variant: Variant, effort: Effort) -> Result<Figu
         matches,
         matching_us,
         judging_us,
-        intake_us: intake(&work.messages, effort),
+        intake_us: intake(&messages, effort),
         value_us,
-        percentiles_us: percentiles(&work.messages, effort, &|bytes| ours.matches(bytes)),
+        percentiles_us: percentiles(&messages, effort, &|text| ours.matches(text)),
         compile_s: [made.compile, made.build].map(|step| step.as_secs_f64()),
         parse_s: made.parse.as_secs_f64(),
         load_s,
@@ -121,19 +123,19 @@ fn same_as_naive(work: &Workload, ours: &Ours) -> Result<f64, String> {
     }
 }
 
-/// Something to do with a message's bytes; the number keeps the compiler from leaving it out.
-type Work<'w> = &'w dyn Fn(&[u8]) -> usize;
+/// Something to do with a message; the number keeps the compiler from leaving it out.
+type Work<'w> = &'w dyn Fn(&str) -> usize;
 
 /// Microseconds a message of each, in their best pass.
-fn take_turns<const N: usize>(messages: &[Vec<u8>], effort: Effort, works: [Work<'_>; N]) -> [f64; N] {
+fn take_turns<const N: usize>(messages: &[&str], effort: Effort, works: [Work<'_>; N]) -> [f64; N] {
     let mut best = [Duration::MAX; N];
     let start = Instant::now();
     let mut passes = 0;
     while passes < effort.passes || start.elapsed() < effort.budget {
         for (work, best) in works.iter().zip(&mut best) {
             let pass = Stopwatch::start();
-            for bytes in messages {
-                black_box(work(black_box(bytes)));
+            for text in messages {
+                black_box(work(black_box(text)));
             }
             *best = (*best).min(pass.elapsed());
         }
@@ -143,7 +145,7 @@ fn take_turns<const N: usize>(messages: &[Vec<u8>], effort: Effort, works: [Work
 }
 
 /// p50, p99 and p99.9 over messages, each with its best of five.
-fn percentiles(messages: &[Vec<u8>], effort: Effort, work: Work<'_>) -> [f64; 3] {
+fn percentiles(messages: &[&str], effort: Effort, work: Work<'_>) -> [f64; 3] {
     let mut best = vec![Duration::MAX; messages.len()];
     for _ in 0..effort.passes.max(3) {
         for (bytes, best) in messages.iter().zip(&mut best) {
@@ -159,13 +161,13 @@ fn percentiles(messages: &[Vec<u8>], effort: Effort, work: Work<'_>) -> [f64; 3]
 }
 
 #[cfg(feature = "intake")]
-fn intake(messages: &[Vec<u8>], effort: Effort) -> Option<f64> {
+fn intake(messages: &[&str], effort: Effort) -> Option<f64> {
     let [us] = take_turns(messages, effort, [&crate::ours::intake]);
     Some(us)
 }
 
 #[cfg(not(feature = "intake"))]
-fn intake(_messages: &[Vec<u8>], _effort: Effort) -> Option<f64> {
+fn intake(_messages: &[&str], _effort: Effort) -> Option<f64> {
     None
 }
 

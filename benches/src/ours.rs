@@ -81,7 +81,7 @@ impl Ours {
     /// What fires on a message. A message that is refused for some rule is a wrong answer, never silence.
     pub fn judge(&self, message: usize, envelope: &[u8]) -> Vec<Firing> {
         let wrong = (message, usize::MAX, None);
-        let Some(judgement) = self.judgement(envelope) else { return vec![wrong] };
+        let Some(judgement) = str::from_utf8(envelope).ok().and_then(|text| self.judgement(text)) else { return vec![wrong] };
         let reasons = judgement.runs.iter().flat_map(|run| run.asks.iter().map(|ask| &ask.reason));
         let number = |rule: &str| rule.strip_prefix('r').and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
         let mut fired: Vec<Firing> =
@@ -90,24 +90,25 @@ impl Ours {
         fired
     }
 
-    /// What is timed as matching: from the envelope's bytes to the rules that fire. Gives their number, each subject counted.
-    pub fn matches(&self, envelope: &[u8]) -> usize {
+    /// What is timed as matching: from an envelope, text since intake saw to it, to the rules that fire. Gives their number, each
+    /// subject counted.
+    pub fn matches(&self, envelope: &str) -> usize {
         self.message(envelope).map_or(0, |(topic, body)| self.rules.fired(topic, body, &NoFacts).len())
     }
 
     /// The same with all that a decision needs: runs, arguments, reasons.
-    pub fn judges(&self, envelope: &[u8]) -> usize {
+    pub fn judges(&self, envelope: &str) -> usize {
         self.judgement(envelope).map_or(0, |judgement| judgement.runs.len())
     }
 
-    fn judgement(&self, envelope: &[u8]) -> Option<Judgement> {
+    fn judgement(&self, envelope: &str) -> Option<Judgement> {
         let (topic, body) = self.message(envelope)?;
         Some(self.rules.judge(topic, body, &NoFacts))
     }
 
     /// The two members of an envelope that matching needs.
-    fn message<'m>(&self, envelope: &'m [u8]) -> Option<(&'m str, Body<'m>)> {
-        let (topic, body) = topic_and_body(std::str::from_utf8(envelope).ok()?, "topic", "msg")?;
+    fn message<'m>(&self, envelope: &'m str) -> Option<(&'m str, Body<'m>)> {
+        let (topic, body) = topic_and_body(envelope, "topic", "msg")?;
         let topic = topic.strip_prefix('"')?.strip_suffix('"')?;
         Some((self.filter.strip(topic)?, body))
     }
@@ -115,9 +116,9 @@ impl Ours {
 
 /// The daemon's intake before matching: one pass that refuses whatever is no message within the limits.
 #[cfg(feature = "intake")]
-pub fn intake(envelope: &[u8]) -> usize {
+pub fn intake(envelope: &str) -> usize {
     use taskbot_runtime::intake::{IntakeLimits, accept};
     use taskbot_runtime::source::Wire;
-    let line = envelope.to_owned();
+    let line = envelope.as_bytes().to_vec();
     accept(Wire::Record { line }, "bench", &IntakeLimits::default()).map_or(0, |message| message.body.len())
 }

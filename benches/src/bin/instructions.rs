@@ -50,9 +50,9 @@ fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
 #[expect(clippy::print_stdout, reason = "a command's result")]
 fn run(folder: &Path, case: &str) -> Result<(), Box<dyn Error>> {
     let ours = Ours::load(&fs::read(folder.join(format!("{case}.artifact")))?)?;
-    let text = fs::read(folder.join(format!("{case}.jsonl")))?;
-    let messages: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-    let warm: usize = messages.iter().map(|bytes| ours.matches(bytes)).sum();
+    let text = fs::read_to_string(folder.join(format!("{case}.jsonl")))?;
+    let messages: Vec<&str> = text.split('\n').collect();
+    let warm: usize = messages.iter().map(|text| ours.matches(text)).sum();
     let fired = counted(&ours, &messages);
     if fired != warm {
         return Err(format!("{warm} rules fire, then {fired}").into());
@@ -62,6 +62,6 @@ fn run(folder: &Path, case: &str) -> Result<(), Box<dyn Error>> {
 }
 
 #[inline(never)]
-fn counted(ours: &Ours, messages: &[&[u8]]) -> usize {
-    messages.iter().map(|bytes| black_box(ours.matches(black_box(bytes)))).sum()
+fn counted(ours: &Ours, messages: &[&str]) -> usize {
+    messages.iter().map(|text| black_box(ours.matches(black_box(text)))).sum()
 }
