@@ -249,6 +249,18 @@ impl Writer {
         self.words(parts.into_iter().map(|part| operand(graph, part)))
     }
 
+    /// What a part of a condition costs, in steps.
+    pub(crate) fn cost_of(&self, part: ExprId) -> u32 {
+        self.costs.get(part as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// Puts the parts of a conjunction into another order.
+    pub(crate) fn put_parts(&mut self, graph: &Graph, place: Words, parts: &[ExprId]) {
+        let start = place.start as usize;
+        let words = self.words.get_mut(start..start.saturating_add(place.len as usize)).unwrap_or_default();
+        words.iter_mut().zip(parts).for_each(|(word, part)| *word = operand(graph, *part));
+    }
+
     /// About what an expression costs, in steps. A fact costs most: somebody must ask it.
     fn cost(&self, expr: &Expr) -> u32 {
         let mut below = 0u32;

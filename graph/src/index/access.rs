@@ -76,13 +76,17 @@ pub(crate) struct Ways {
     /// What the keys read.
     pub(crate) columns: Vec<Column>,
     places: HashMap<Column, u32>,
+    /// The part that is being read.
+    part: u32,
 }
 
 /// Where the keys of a way are, of which a message must hold one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
     start: u32,
     end: u32,
+    /// Which part of the whole condition it is, if that is a conjunction.
+    pub(crate) part: u32,
 }
 
 impl Way {
@@ -114,7 +118,7 @@ impl Ways {
 
     /// The keys from a place on are a way.
     fn end_way(&mut self, start: usize) {
-        self.all.push(Way { start: place(start), end: place(self.keys.len()) });
+        self.all.push(Way { start: place(start), end: place(self.keys.len()), part: self.part });
     }
 
     /// Of the ways from one on leaves the keys of the one that is usually rarest, from a place on; none if there is none.
@@ -201,7 +205,15 @@ impl Known {
 
 /// Adds the ways into a condition, one for each of its parts that can serve.
 pub(crate) fn ways(graph: &Graph, known: &Known, condition: ExprId, out: &mut Ways) {
-    Reader { graph, known, list: None }.ways(condition, out);
+    let reader = Reader { graph, known, list: None };
+    out.part = 0;
+    let Some(Expr::And(parts)) = reader.expr(condition) else { return reader.ways(condition, out) };
+    let from = out.all.len();
+    for (at, part) in (0..).zip(parts) {
+        out.part = at;
+        reader.ways(*part, out);
+    }
+    out.join_ranges(from, |column| column.list.is_none());
 }
 
 /// Reads a condition at one place: outside of quantifiers, or on the elements of one list.

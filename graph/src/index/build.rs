@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use super::access::{self, Column, Key, Known, Need, Ways};
 use super::check::{Check, CheckKind, best_check, rank_buckets};
 use super::choose::Choices;
+use super::order::parts_in_order;
 use super::rarity::{Frequencies, positions};
 use super::sources::{NewSource, Sources};
 use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, SEVERAL};
@@ -22,7 +23,7 @@ use crate::artifact::place;
 use crate::artifact::tables::{BY_SUBJECT, Candidate, EventHead};
 use crate::artifact::write::Writer;
 use crate::graph::{Graph, Scope};
-use crate::node::{NONE, Node};
+use crate::node::{Kind, NONE, Node};
 
 /// So many keys share a bucket, on average.
 const KEYS_PER_BUCKET: usize = 3;
@@ -54,7 +55,7 @@ pub(crate) fn build(graph: &Graph, nodes: &[Node], writer: &mut Writer) -> Built
     let mut sources = Sources::default();
     let mut events = Vec::with_capacity(of_event.len());
     for (at, rules) in (0u32..).zip(of_event) {
-        let mut event = EventIndex::new(graph, &known, &rules, built.ranks.len());
+        let mut event = EventIndex::new(graph, (nodes, &known), &rules, built.ranks.len(), writer);
         event.find_sources(graph, nodes, at, &mut sources);
         let columns = event.sources.iter().flatten().copied();
         let head = EventHead {
@@ -131,7 +132,13 @@ struct EventIndex {
 }
 
 impl EventIndex {
-    fn new(graph: &Graph, known: &Known, rules: &[u32], first_rank: usize) -> Self {
+    fn new(
+        graph: &Graph,
+        (nodes, known): (&[Node], &Known),
+        rules: &[u32],
+        first_rank: usize,
+        writer: &mut Writer,
+    ) -> Self {
         let mut ways = Ways::default();
         let ends = rules.iter().map(|rule| {
             if let Some(condition) = graph.rules.get(*rule as usize).and_then(|r| r.condition) {
@@ -153,12 +160,21 @@ impl EventIndex {
         for (at, rule) in rules.iter().enumerate() {
             let rank = marked(graph, *rule, first_rank.saturating_add(at));
             let mut reached = choices.reached(at, &worth);
-            let Some((_, way)) = reached.next() else {
+            let taken = reached.next().map(|(_, way)| way);
+            let check = taken.and_then(|way| best_check(reached, way, &ways, &frequencies));
+            if let Some(condition) = graph.rules.get(*rule as usize).and_then(|rule| rule.condition)
+                && let Some(Node { kind: Kind::And(words), .. }) = nodes.get(condition as usize)
+                && let all = (choices.all(at), &ways)
+                && let Some(parts) =
+                    parts_in_order(graph, condition, all, taken, check.as_ref(), |part| writer.cost_of(part))
+            {
+                writer.put_parts(graph, *words, &parts);
+            }
+            let Some(way) = taken else {
                 always.push(rank);
                 continue;
             };
             keys.extend(ways.keys(way).iter().map(|key| Key { column: place_of(key.column), ..*key }));
-            let check = best_check(reached, way, &ways, &frequencies);
             let check = check.map(|check| Check { column: place_of(check.column), ..check });
             chosen.push(Chosen { rank, keys: keys.len(), check });
         }

@@ -17,6 +17,10 @@ pub(super) struct Check {
     /// Place among the columns.
     pub(super) column: u32,
     pub(super) kind: CheckKind,
+    /// The way in that it is made of.
+    pub(super) way: Way,
+    /// The least share of messages that it can let through.
+    pub(super) least: f64,
 }
 
 /// What a check excludes by.
@@ -49,16 +53,17 @@ pub(super) fn best_check(
     frequencies: &Frequencies,
 ) -> Option<Check> {
     let checks = others.filter_map(|(share, way)| {
-        let (least, check) = check_of(ways.keys(way), ways.keys(taken), ways, frequencies)?;
-        Some((share.max(least), check))
+        let check = check_of(way, ways.keys(taken), ways, frequencies)?;
+        Some((share.max(check.least), check))
     });
     checks.filter(|(share, _)| *share < WEAK_CHECK).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, check)| check)
 }
 
-/// A way in as a check, and the least share of messages that it can let through.
-fn check_of(way: &[Key], taken: &[Key], ways: &Ways, frequencies: &Frequencies) -> Option<(f64, Check)> {
-    let column = way.first()?.column;
-    if taken.iter().any(|key| key.column == column) || way.iter().any(|key| key.column != column) {
+/// A way in as a check.
+fn check_of(way: Way, taken: &[Key], ways: &Ways, frequencies: &Frequencies) -> Option<Check> {
+    let keys = ways.keys(way);
+    let column = keys.first()?.column;
+    if taken.iter().any(|key| key.column == column) || keys.iter().any(|key| key.column != column) {
         return None;
     }
     let in_list = ways.columns.get(column as usize)?.list.is_some();
@@ -66,7 +71,7 @@ fn check_of(way: &[Key], taken: &[Key], ways: &Ways, frequencies: &Frequencies) 
         let share = f64::from(mask.count_ones()) / f64::from(BUCKETS);
         if in_list { (share * ELEMENTS).min(1.0) } else { share }
     };
-    let (least, kind) = match way {
+    let (least, kind) = match keys {
         [Key { need: Need::Equal(hash), .. }] if !in_list => (0.0, CheckKind::Hash(*hash)),
         [Key { need: Need::Between(low, high), .. }] => {
             let bounds = frequencies.bounds.get(column as usize)?;
@@ -75,12 +80,12 @@ fn check_of(way: &[Key], taken: &[Key], ways: &Ways, frequencies: &Frequencies) 
         }
         _ => {
             let mut mask = 0;
-            for key in way {
+            for key in keys {
                 let Need::Equal(hash) = key.need else { return None };
                 mask |= hash_bucket(hash);
             }
             (share(mask), CheckKind::Buckets(mask))
         }
     };
-    Some((least, Check { column, kind }))
+    Some(Check { column, kind, way, least })
 }

@@ -163,6 +163,11 @@ impl Choices {
         worth
     }
 
+    /// All ways into a rule, as far as they say something, with the share of messages that take them; the rarest first.
+    pub(super) fn all(&self, rule: usize) -> impl Iterator<Item = (f64, Way)> {
+        self.of_rule(rule).iter().map(|ranked| (ranked.share, ranked.way))
+    }
+
     /// The ways into a rule that need no other looks than these, with the share of messages that take them; the rarest first.
     pub(super) fn reached<'c>(
         &'c self,

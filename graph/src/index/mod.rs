@@ -9,6 +9,7 @@ mod access;
 mod build;
 mod check;
 mod choose;
+mod order;
 mod rarity;
 mod slots;
 mod sources;
