@@ -8,6 +8,7 @@ use std::fmt;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use hashbrown::HashMap;
 use serde::de::IgnoredAny;
 
 use crate::limits;
@@ -39,6 +40,7 @@ pub(crate) type NameId = u32;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Wanted {
     members: Vec<Member>,
+    places: HashMap<Box<str>, usize>,
     /// One bit for each member's length and last byte: most names that are not wanted show no bit here.
     hints: u64,
     /// The bits of members whose absence somebody is told of.
@@ -73,10 +75,11 @@ impl Wanted {
     /// Adds a path.
     pub(crate) fn add(&mut self, steps: &[NameId], names: &[Box<str>]) {
         let Some((first, rest)) = steps.split_first() else { return };
-        let at = match self.members.iter().position(|member| member.id == *first) {
-            Some(at) => at,
+        let name = names.get(*first as usize).cloned().unwrap_or_default();
+        let at = match self.places.get(&name) {
+            Some(at) => *at,
             None => {
-                let name = names.get(*first as usize).cloned().unwrap_or_default();
+                self.places.insert(name.clone(), self.members.len());
                 self.hints |= hint(name.as_bytes());
                 let key = Key::of(name.as_bytes());
                 let bit = 1u64.unbounded_shl(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
@@ -114,6 +117,9 @@ impl Wanted {
         if self.hints & hint(name) == 0 {
             return None;
         }
+        if self.members.len() > FEW_MEMBERS {
+            return self.members.get(*self.places.get(str::from_utf8(name).ok()?)?);
+        }
         let key = Key::of(name);
         let found = self.members.iter().find(|member| member.key == key)?;
         if name.len() <= KEY_BYTES {
@@ -122,6 +128,9 @@ impl Wanted {
         self.members.iter().find(|member| member.name.as_bytes() == name)
     }
 }
+
+/// So many members are looked through sooner than one is hashed or searched for.
+const FEW_MEMBERS: usize = 16;
 
 /// Length, beginning and end of a name: all of it, unless it is longer than [`KEY_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +175,7 @@ pub(crate) enum Raw<'m> {
     Float(f64),
     Text(&'m str),
     List(&'m [Raw<'m>]),
-    /// Its wanted members.
+    /// Its wanted members, ordered by name if they are more than [`FEW_MEMBERS`].
     Object(&'m [(NameId, Raw<'m>)]),
 }
 
@@ -175,6 +184,10 @@ impl<'m> Raw<'m> {
     #[inline]
     pub(crate) fn member(&self, name: NameId) -> Option<&'m Self> {
         match self {
+            Self::Object(members) if members.len() > FEW_MEMBERS => {
+                let at = members.binary_search_by_key(&name, |(n, _)| *n).ok()?;
+                members.get(at).map(|(_, value)| value)
+            }
             Self::Object(members) => members.iter().find(|(n, _)| *n == name).map(|(_, value)| value),
             _ => None,
         }
@@ -314,6 +327,9 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
             self.absent(wanted, seen);
         }
         let members = self.memory.alloc_slice_copy(self.members.get(base..).unwrap_or_default());
+        if members.len() > FEW_MEMBERS {
+            members.sort_unstable_by_key(|(name, _)| *name);
+        }
         self.members.truncate(base);
         Ok((Raw::Object(members), end))
     }

@@ -11,6 +11,7 @@ use bumpalo::Bump;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::evr::{Evr, EvrParts};
+use crate::limits;
 use crate::nvr::{Nvr, NvrParts};
 use crate::time;
 use crate::types::RecordId;
@@ -32,6 +33,16 @@ pub(crate) enum Datum<'m> {
 }
 
 impl<'m> Datum<'m> {
+    /// About what a copy of it costs, in steps.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Text(text) => text.len() / limits::TEXT_BYTES_PER_STEP,
+            Self::List(items) => items.iter().map(|item| item.size().saturating_add(1)).sum(),
+            Self::Record(_, fields) => fields.iter().flatten().map(|field| field.size().saturating_add(1)).sum(),
+            _ => 0,
+        }
+    }
+
     /// A value from elsewhere, in the message's memory.
     pub(crate) fn of(value: &Value, memory: &'m Bump) -> Self {
         match value {

@@ -88,7 +88,7 @@ impl<'m> Scene<'m> {
 
     /// Counts steps; says when they are too many.
     #[inline]
-    fn spend(&mut self, steps: usize) -> Result<(), &'m Open<'m>> {
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), &'m Open<'m>> {
         self.steps = self.steps.saturating_add(steps as u64);
         if self.steps > limits::STEPS_PER_RULE { Err(self.too_many_steps()) } else { Ok(()) }
     }
@@ -106,6 +106,13 @@ impl<'m> Scene<'m> {
         }
         let Some(kind) = Kind::decode(node) else { return Cell::Absent };
         match kind {
+            Kind::Evr(text) | Kind::Nvr(text) => {
+                // It is read anew.
+                match self.spend(self.tables.text_bytes(text).len() / limits::TEXT_BYTES_PER_STEP) {
+                    Ok(()) => self.constant(kind).map_or(Cell::Absent, Cell::Value),
+                    Err(too_many) => Cell::Open(too_many),
+                }
+            }
             Kind::Path(path) => self.path(path),
             Kind::EventValue(at) => self.event_value(at),
             Kind::Bound(depth) => self.bound_at(depth).map_or(Cell::Absent, Cell::Value),
@@ -290,8 +297,9 @@ impl<'m> Scene<'m> {
         let pattern = self.matcher.pattern(place, self.tables.text(text));
         self.single(of, |scene, value| {
             let text = value.text();
-            let steps = text.len() / limits::TEXT_BYTES_PER_STEP;
-            scene.costing(steps, |_| pattern.is_some_and(|pattern| pattern.matches(&text)))
+            let Some(pattern) = pattern else { return Truth::False };
+            let pairs = text.len().saturating_mul(pattern.states());
+            scene.costing(pairs / limits::PATTERN_PAIRS_PER_STEP, |_| pattern.matches(&text))
         })
     }
 

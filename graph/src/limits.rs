@@ -18,6 +18,8 @@ pub const PATTERN_BYTES: usize = 1 << 20;
 pub const TEXT_BYTES_PER_STEP: usize = 64;
 /// Pairs of a character of a glob and one of a text that are compared in one step of evaluation.
 pub const GLOB_PAIRS_PER_STEP: usize = 256;
+/// Pairs of a text's bytes and a regular expression's states that are one step.
+pub const PATTERN_PAIRS_PER_STEP: usize = 256;
 /// Artifact format that this version writes and reads.
 pub const ARTIFACT_VERSION: u32 = 5;
 /// Nesting of a body's wanted part; intake's limit is lower.

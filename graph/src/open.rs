@@ -82,6 +82,11 @@ pub(crate) struct Reasons {
 
 impl Reasons {
     pub(crate) fn of(open: &Open<'_>, matcher: &Matcher) -> Self {
+        Self::counted(open, matcher).0
+    }
+
+    /// The same, and how many reasons were looked at.
+    pub(crate) fn counted(open: &Open<'_>, matcher: &Matcher) -> (Self, usize) {
         let mut reasons = Self::default();
         let key = |fact: &str, key: &str| FactKey { fact: fact.to_owned(), key: key.to_owned() };
         let mut seen: HashSet<*const Open<'_>> = HashSet::new();
@@ -97,7 +102,7 @@ impl Reasons {
                 Open::Both(a, b, _) => left.extend([*a, *b]),
             }
         }
-        reasons
+        (reasons, seen.len())
     }
 
     pub(crate) fn misfits_text(&self) -> String {

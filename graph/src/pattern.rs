@@ -4,18 +4,22 @@
 //! read. Its compiled size is bounded. It matches somewhere in the text unless it is anchored: the checker speaks of that.
 
 use regex::{Regex, RegexBuilder};
+use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 
 use crate::limits;
 
 /// A regular expression that can be used.
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    regex: Regex,
+    states: usize,
+}
 
 impl Pattern {
     /// Reads a pattern in the syntax of the `regex` crate: no look-around, no back-references. The error is for people.
     pub fn new(text: &str) -> Result<Self, String> {
         match RegexBuilder::new(text).size_limit(limits::PATTERN_BYTES).build() {
-            Ok(regex) => Ok(Self(regex)),
+            Ok(regex) => Ok(Self { regex, states: states(text) }),
             Err(regex::Error::CompiledTooBig(_)) => {
                 Err(format!("compiled it has more than {} bytes", limits::PATTERN_BYTES))
             }
@@ -29,8 +33,19 @@ impl Pattern {
 
     /// Whether it matches somewhere in a text.
     pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.regex.is_match(text)
     }
+
+    /// In how many places of it a text may be at once: what one byte of a text costs at most.
+    pub(crate) fn states(&self) -> usize {
+        self.states
+    }
+}
+
+fn states(pattern: &str) -> usize {
+    let config = NFA::config().nfa_size_limit(Some(limits::PATTERN_BYTES)).which_captures(WhichCaptures::None);
+    let nfa = NFA::compiler().configure(config).build(pattern);
+    nfa.map_or(limits::PATTERN_BYTES, |nfa| nfa.states().len())
 }
 
 #[cfg(test)]
@@ -43,6 +58,12 @@ mod tests {
         let pattern = Pattern::new("^f[3-9][3-9]$").unwrap();
         assert!(pattern.matches("f33") && !pattern.matches("f40") && !pattern.matches("xf33"));
         assert!(Pattern::new("kernel").unwrap().matches("the kernel-6.1"));
+    }
+
+    #[test]
+    fn its_size_is_known() {
+        let of = |text| Pattern::new(text).unwrap().states();
+        assert!(of("a") < of("a{500}") && of("a{500}") < of("(a{500}|b{500})"), "{}", of("a"));
     }
 
     #[test]

@@ -359,6 +359,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ranks_of_the_events_are_never_missed() {
+        for all in [1, 63, 64, 65, 20_000, 1_000_000] {
+            let events = [[0, 1], [all / 3, 0], [all / 2, all / 7], [all - 1, 1]];
+            let blocks = RankBlocks::of(events.into_iter(), all as usize);
+            for [first, count] in events {
+                assert!((first..first + count).all(|rank| blocks.may_hold(rank)), "{first} of {all}");
+            }
+            let others = (0..all).filter(|rank| blocks.may_hold(*rank)).count();
+            assert!(others <= (all / 7 + 2 + 4 * 128) as usize, "{others} of {all}");
+        }
+    }
+
+    #[test]
     fn topics_are_found_as_patterns_match_them() {
         let patterns = ["a.b", "a.*", "a.#", "#", "*.b.c", "a.*.c", "a.b.c", "*", "b.*.*"];
         let plans: Vec<TopicPlan> =

@@ -9,7 +9,7 @@ use crate::graph::{ArgumentSource, Event, ExprId};
 use crate::judgement::{Argument, Ask, Happening, Reason, Run, WindowKeys};
 use crate::limits;
 use crate::matcher::Details;
-use crate::open::Reasons;
+use crate::open::{Open, Reasons};
 use crate::scene::{Cell, Scene, Truth};
 use crate::value::Value;
 
@@ -37,17 +37,17 @@ impl Asking {
     }
 
     /// What comes of a rule whose condition was judged.
-    pub(crate) fn outcome(
+    pub(crate) fn outcome<'m>(
         &mut self,
         place: u32,
         subject: Option<usize>,
-        truth: Truth<'_>,
+        truth: Truth<'m>,
         event: &Event,
-        scene: &mut Scene<'_>,
+        scene: &mut Scene<'m>,
     ) -> Outcome {
         match truth {
             Truth::False => return Outcome::NotFired,
-            Truth::Open(open) => return Outcome::Open(Reasons::of(open, scene.matcher)),
+            Truth::Open(open) => return Outcome::Open(reasons(open, scene)),
             Truth::True => {}
         }
         let Some(rule) = scene.tables.rule(place) else { return Outcome::NotFired };
@@ -60,6 +60,15 @@ impl Asking {
             Err(reasons) => Outcome::Open(reasons),
         }
     }
+}
+
+/// Why something is open. The list may be as long as the message, and there may be one for each subject: it counts as steps.
+fn reasons<'m>(open: &'m Open<'m>, scene: &mut Scene<'m>) -> Reasons {
+    let open = scene.spend(1).err().unwrap_or(open);
+    let (reasons, looked_at) = Reasons::counted(open, scene.matcher);
+    // Whoever asks next finds that there are too many.
+    let _ = scene.spend(looked_at);
+    reasons
 }
 
 fn misfit(reason: String) -> Reasons {
@@ -94,11 +103,14 @@ fn runs(
     Ok(runs)
 }
 
-/// A value of an expression, owned; none: absent or null.
+/// A value of an expression, owned; none: absent or null. A copy of a list for each subject counts as steps.
 fn owned(scene: &mut Scene<'_>, id: ExprId) -> Result<Option<Value>, Reasons> {
     match scene.value(id) {
-        Cell::Value(value) => Ok(Some(value.to_value())),
-        Cell::Open(open) => Err(Reasons::of(open, scene.matcher)),
+        Cell::Value(value) => match scene.spend(value.size()) {
+            Ok(()) => Ok(Some(value.to_value())),
+            Err(too_many) => Err(Reasons::of(too_many, scene.matcher)),
+        },
+        Cell::Open(open) => Err(reasons(open, scene)),
         Cell::Absent | Cell::Null => Ok(None),
     }
 }

@@ -81,6 +81,40 @@ proptest! {
     }
 
     #[test]
+    fn who_waits_for_a_value_is_told_what_is_found_through_objects(value in any_json()) {
+        let paths: [&[&str]; 6] = [&["a"], &["b", "a"], &["b", "c"], &["é"], &["aa", "b", "\"\\"], &["\"", "a"]];
+        let (mut wanted, names) = wanted(&paths);
+        let place = |step: &&str| u32::try_from(names.iter().position(|n| **n == **step).unwrap()).unwrap();
+        for (who, path) in (0..).zip(paths) {
+            let steps: Vec<NameId> = path.iter().map(place).collect();
+            wanted.tell_value(&steps, who);
+            wanted.tell_absence(&steps, who);
+        }
+        let (text, memory) = (value.to_string(), Bump::new());
+        let mut told = vec![None; paths.len()];
+        read(Body::check(text.as_bytes()).unwrap(), &wanted, &memory, |who, what| {
+            for who in who {
+                let once = told[*who as usize].replace(what);
+                assert!(once.is_none(), "{who} is told twice of {text}");
+            }
+        })
+        .unwrap();
+        for (path, told) in paths.into_iter().zip(told) {
+            let mut here = Some(&value);
+            let mut absent = false;
+            for step in path {
+                absent |= here.is_some_and(|value| value.as_object().is_some_and(|o| !o.contains_key(*step)));
+                here = here.and_then(|value| value.as_object()).and_then(|object| object.get(*step));
+            }
+            match told {
+                None => assert!(here.is_none() && !absent, "{path:?} of {text}"),
+                Some(Told::Absence) => assert!(absent, "{path:?} of {text}"),
+                Some(Told::Value(_)) => assert!(here.is_some(), "{path:?} of {text}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_body_within_its_envelope_is_read_alike(
         value in any_json(), before in any_json(), behind in any_json(), topic_first in any::<bool>(),
     ) {
@@ -108,7 +142,7 @@ fn what_is_no_json_is_an_error() {
     }
     let deep = "[".repeat(100_000);
     assert!(Body::check(deep.as_bytes()).is_err());
-    assert!(read(Body::checked_before(&deep), &Wanted::default(), &Bump::new()).is_err());
+    assert!(read(Body::checked_before(&deep), &Wanted::default(), &Bump::new(), |_, _| {}).is_err());
 }
 
 #[test]

@@ -135,3 +135,34 @@ fn bucket<'t>(tables: &Tables<'t>, hash: u64) -> &'t [[u32; 3]] {
     let Some([start, end, ..]) = tables.buckets.get(at..) else { return &[] };
     tables.slots.get(*start as usize..*end as usize).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_comes_again_and_again_takes_no_memory() {
+        let mut tables = Tables::new(|_| &[]);
+        tables.filter = &[u32::MAX];
+        let memory = Bump::new();
+        let mut keys = Keys::new(&memory);
+        for at in 0..1_000_000 {
+            keys.sift_many(&tables);
+            keys.add(at % 700);
+        }
+        assert!(memory.allocated_bytes() < 1 << 17, "{} bytes", memory.allocated_bytes());
+        keys.sift(&tables);
+        assert!((700..4 * MANY_KEYS).contains(&keys.hashes.len()), "{} keys", keys.hashes.len());
+    }
+
+    #[test]
+    fn what_the_filter_does_not_hold_is_not_looked_for() {
+        let mut tables = Tables::new(|_| &[]);
+        tables.filter = &[0];
+        let memory = Bump::new();
+        let mut keys = Keys::new(&memory);
+        (0..100).for_each(|hash| keys.add(hash));
+        keys.sift(&tables);
+        assert_eq!(keys.hashes.len(), 0);
+    }
+}
