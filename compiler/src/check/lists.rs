@@ -130,7 +130,11 @@ impl Checker<'_, '_> {
 
 /// Whether a value is one of a set.
 fn one_of(of: TypedExpr, mut values: Vec<Value>, place: Place) -> TypedExpr {
-    values.sort_by(order_for_set);
+    // Most sets are of texts, whose order is that of their letters.
+    values.sort_by(|a, b| match (a, b) {
+        (Value::Text(a), Value::Text(b)) => a.cmp(b),
+        (a, b) => order_for_set(a, b),
+    });
     values.dedup_by(|a, b| order_for_set(a, b).is_eq());
     let kind = TypedKind::In(Box::new(of), values.into());
     TypedExpr { kind, ty: Type::Bool, presence: Presence::Required, place }

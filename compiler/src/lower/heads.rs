@@ -22,18 +22,15 @@ pub(super) struct Heads {
 
 impl Heads {
     pub(super) fn new(program: &Program, shared: &Shared) -> Self {
-        let topics = shared.events.iter().filter_map(|at| {
+        let tasks = places(&shared.tasks).zip(0..).collect();
+        let events: BTreeMap<usize, u32> = places(&shared.events).zip(0..).collect();
+        let topics = events.keys().filter_map(|at| {
             let event = program.events.get(*at)?;
             event.values.is_empty().then(|| (*at, event.name.clone()))
         });
-        let mut read = shared.read.clone();
+        let mut read: Vec<BTreeSet<usize>> = shared.read.iter().map(|read| places(read).collect()).collect();
         read.resize(program.events.len(), BTreeSet::new());
-        Self {
-            topics: topics.collect(),
-            tasks: shared.tasks.iter().copied().zip(0..).collect(),
-            events: shared.events.iter().copied().zip(0..).collect(),
-            read,
-        }
+        Self { topics: topics.collect(), tasks, events, read }
     }
 }
 
@@ -41,30 +38,41 @@ impl Heads {
 /// once more costs as much as lowering them.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// Places of tasks.
-    tasks: BTreeSet<usize>,
-    /// Places of events.
-    events: BTreeSet<usize>,
-    /// The values of each event that some rule reads.
-    read: Vec<BTreeSet<usize>>,
+    /// For each place whether it is that of a task in use.
+    tasks: Vec<bool>,
+    /// The same of events.
+    events: Vec<bool>,
+    /// The same of each event's values.
+    read: Vec<Vec<bool>>,
 }
 
 impl Shared {
     /// One more rule.
     pub(crate) fn add(&mut self, rule: &TypedRule) {
-        self.tasks.extend(rule.actions.iter().map(|(task, _)| *task));
-        self.events.insert(rule.event);
-        if self.read.len() <= rule.event {
-            self.read.resize(rule.event.saturating_add(1), BTreeSet::new());
-        }
-        let Some(read) = self.read.get_mut(rule.event) else { return };
+        rule.actions.iter().for_each(|(task, _)| *reach(&mut self.tasks, *task) = true);
+        *reach(&mut self.events, rule.event) = true;
+        let read = reach(&mut self.read, rule.event);
         for expr in rule.exprs() {
             expr.any(&mut |kind| {
                 if let TypedKind::EventValue(at) = kind {
-                    read.insert(*at);
+                    *reach(read, *at) = true;
                 }
                 false
             });
         }
     }
+}
+
+/// What stands at a place of a table, which grows as far as that.
+fn reach<T: Default + Clone>(table: &mut Vec<T>, at: usize) -> &mut T {
+    if table.len() <= at {
+        table.resize(at.saturating_add(1), T::default());
+    }
+    #[expect(clippy::indexing_slicing, reason = "it was made as long as that one line above")]
+    &mut table[at]
+}
+
+/// The places that are marked.
+fn places(marks: &[bool]) -> impl Iterator<Item = usize> {
+    marks.iter().enumerate().filter(|(_, marked)| **marked).map(|(at, _)| at)
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use bytemuck::NoUninit;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use super::ALIGNMENT;
@@ -69,7 +70,36 @@ pub(super) fn sections(graph: &Graph, bytes: &mut Vec<u8>) -> [Range<usize>; SEC
 /// Adds plain data.
 fn encode<T: Serialize>(value: &T, to: Vec<u8>) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "plain data into memory: postcard has nothing to refuse")]
-    postcard::to_extend(value, to).expect("plain data encodes")
+    postcard::serialize_with_flavor(value, Encoded(to)).expect("plain data encodes")
+}
+
+/// Bytes behind others. Most of what is encoded is numbers of a few bytes: they are not worth a call that copies.
+struct Encoded(Vec<u8>);
+
+impl Flavor for Encoded {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        match bytes {
+            [a] => self.0.push(*a),
+            [a, b] => self.0.extend_from_slice(&[*a, *b]),
+            [a, b, c] => self.0.extend_from_slice(&[*a, *b, *c]),
+            [a, b, c, d] => self.0.extend_from_slice(&[*a, *b, *c, *d]),
+            more => self.0.extend_from_slice(more),
+        }
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// Adds a table.
