@@ -1,7 +1,7 @@
 //! What rules share: the tasks, events and values of events that any of them needs.
 //!
-//! Comes in: typed rules, one after the other. Goes out: which of its tasks and events are in the graph, and at which places. While that stays the same, a
-//! rule that is the same is lowered to the same.
+//! Comes in: typed rules, one after the other. Goes out: which of the tasks and events are in the graph, and at which places. While
+//! that stays the same, a rule that is the same is lowered to the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
