@@ -81,7 +81,9 @@ impl Ours {
     /// What fires on a message. A message that is refused for some rule is a wrong answer, never silence.
     pub fn judge(&self, message: usize, envelope: &[u8]) -> Vec<Firing> {
         let wrong = (message, usize::MAX, None);
-        let Some(judgement) = str::from_utf8(envelope).ok().and_then(|text| self.judgement(text)) else { return vec![wrong] };
+        let Some(judgement) = str::from_utf8(envelope).ok().and_then(|text| self.judgement(text)) else {
+            return vec![wrong];
+        };
         let reasons = judgement.runs.iter().flat_map(|run| run.asks.iter().map(|ask| &ask.reason));
         let number = |rule: &str| rule.strip_prefix('r').and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
         let mut fired: Vec<Firing> =

@@ -38,7 +38,9 @@ impl<'m> Datum<'m> {
         match self {
             Self::Text(text) => text.len() / limits::TEXT_BYTES_PER_STEP,
             Self::List(items) => items.iter().map(|item| item.size().saturating_add(1)).sum(),
-            Self::Record(_, fields) => fields.iter().flatten().map(|field| field.size().saturating_add(1)).sum(),
+            Self::Record(_, fields) => {
+                fields.iter().flatten().map(|field| field.size().saturating_add(1)).sum()
+            }
             _ => 0,
         }
     }

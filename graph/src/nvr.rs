@@ -99,7 +99,19 @@ mod tests {
     #[test]
     fn refuses_what_is_no_build() {
         assert_eq!(Nvr::parse("é-1-ü").map(|nvr| nvr.to_string()).as_deref(), Some("é-1-ü"));
-        for text in ["\u{2003}-1-1", "a-1-\u{85}", "-", "--", "", "curl", "curl-8.6.0", "-1-1", "a--1", "a b-1-1", "a-1-\n"] {
+        for text in [
+            "\u{2003}-1-1",
+            "a-1-\u{85}",
+            "-",
+            "--",
+            "",
+            "curl",
+            "curl-8.6.0",
+            "-1-1",
+            "a--1",
+            "a b-1-1",
+            "a-1-\n",
+        ] {
             assert_eq!(Nvr::parse(text), None, "{text:?}");
         }
     }

@@ -43,7 +43,8 @@ impl Pattern {
 }
 
 fn states(pattern: &str) -> usize {
-    let config = NFA::config().nfa_size_limit(Some(limits::PATTERN_BYTES)).which_captures(WhichCaptures::None);
+    let config =
+        NFA::config().nfa_size_limit(Some(limits::PATTERN_BYTES)).which_captures(WhichCaptures::None);
     let nfa = NFA::compiler().configure(config).build(pattern);
     nfa.map_or(limits::PATTERN_BYTES, |nfa| nfa.states().len())
 }

@@ -90,7 +90,8 @@ pub(crate) fn read_body<'m>(
     let paths = memory.alloc_slice_fill_copy(plan.leaves.len(), None);
     let raw = body::read(body, &plan.wanted, memory, |who, told| {
         for at in who {
-            let (Some(path), Some(leaf)) = (paths.get_mut(*at as usize), plan.leaves.get(*at as usize)) else {
+            let (Some(path), Some(leaf)) = (paths.get_mut(*at as usize), plan.leaves.get(*at as usize))
+            else {
                 continue;
             };
             *path = match told {

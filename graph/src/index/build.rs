@@ -18,7 +18,7 @@ use super::{CHECK_BUCKETS, CHECK_COLUMNS, CHECK_HASH, CHECK_RANKS, SEVERAL};
 use super::{
     KIND_EQUAL, KIND_GRAM, KIND_HASHED, KIND_PREFIX, KIND_PRESENT, KIND_RANGE, KIND_RANKED, KIND_SUFFIX,
 };
-use super::{check_hash, check_word, filter_place, fingerprint, range_cell, sized, share_of, slot_hash};
+use super::{check_hash, check_word, filter_place, fingerprint, range_cell, share_of, sized, slot_hash};
 use crate::artifact::place;
 use crate::artifact::tables::{BY_SUBJECT, Candidate, EventHead};
 use crate::artifact::write::Writer;

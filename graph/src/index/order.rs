@@ -29,7 +29,13 @@ pub(super) fn parts_in_order(
     let mut shares = vec![None; parts.len()];
     for (share, way) in all {
         let holds = match check {
-            _ if taken == Some(way) => if is_exact(ways, way) { 1.0 } else { USUAL },
+            _ if taken == Some(way) => {
+                if is_exact(ways, way) {
+                    1.0
+                } else {
+                    USUAL
+                }
+            }
             Some(check) if check.way == way => (share / check.least).min(1.0),
             _ => share,
         };
@@ -53,7 +59,9 @@ fn is_exact(ways: &Ways, way: Way) -> bool {
 
 fn usual_share(graph: &Graph, part: ExprId) -> f64 {
     match graph.exprs.get(part as usize) {
-        Some(Expr::Not(_) | Expr::Compare(CompareOp::NotEqual, ..) | Expr::Test(Test::Has, _)) => USUAL_EXCLUSION,
+        Some(Expr::Not(_) | Expr::Compare(CompareOp::NotEqual, ..) | Expr::Test(Test::Has, _)) => {
+            USUAL_EXCLUSION
+        }
         _ => USUAL,
     }
 }

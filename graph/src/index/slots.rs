@@ -47,7 +47,6 @@ pub(super) fn filter_place(hash: u64, words: usize) -> (usize, u32) {
     (share_of(hash, words), 1 << (hash & 31) | 1 << (hash >> 5 & 31))
 }
 
-
 /// Hashes of keys that are looked for, all together.
 #[derive(Debug)]
 pub(crate) struct Keys<'m> {
