@@ -108,6 +108,12 @@ pub const RESULT_NOTE_BYTES: usize = 4 << 10;
 pub const RESULT_DATA_BYTES: usize = 256 << 10;
 /// Most artifact paths of one result.
 pub const RESULT_ARTIFACTS: usize = 1_000;
+/// Most places of one rule that a result of an analyzer lists: with messages cut they stay under `RESULT_DATA_BYTES`.
+pub const RESULT_PLACES: usize = 100;
+/// Longest list within a file of results of an analyzer; no real one that fits into `RESULTS_FILE_BYTES` is longer.
+pub const RESULTS_LISTED: usize = 20_000;
+/// Most attributes of one XML element: each is compared with all before it.
+pub const RESULTS_XML_ATTRIBUTES: usize = 100;
 /// Deepest nesting of a results file.
 pub const RESULTS_DEPTH: usize = 64;
 /// Artifacts of one run where its manifest does not say.

@@ -154,7 +154,7 @@ fn each_mistake_is_said_at_its_place() {
         ("[environment]\nmemory = \"2 GB\"\n", "must be a size"),
         ("[results]\nfrom = [\"junit:../x.xml\"]\n", "no `..`"),
         ("[results]\nfrom = [\"juint:*.xml\"]\n", "did you mean `junit`?"),
-        ("[results]\nfrom = [\"sarif:*.sarif\"]\n", "sarif is not read yet"),
+        ("[results]\nfrom = [\"xunit:*.xml\"]\n", "unknown format \"xunit\""),
         ("[artifacts]\nkeep = [\"/etc/*\"]\n", "below the artifact directory"),
         ("[artifacts]\nmax_size = \"99999999999999T\"\n", "must be a size"),
         ("[retry]\ninfrastructure = 11\n", "of at most 10"),

@@ -9,7 +9,6 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
 use task_run::{Run, find, outcomes};
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::Manifest;
@@ -168,10 +167,11 @@ fn tap_of_node_with_its_yaml_blocks_is_read() {
             ("dist.demo.left out", Info),
             ("dist.demo.later", Info),
             ("dist.demo.group", Passed),
+            ("dist.demo.group.inner", Passed),
         ]
     );
-    let block = collected.results[1].data["diagnostic"].as_str().unwrap();
-    assert!(block.contains("operator: 'strictEqual'"), "{block}");
+    assert_eq!(collected.results[1].data["diagnostic"]["operator"], "strictEqual");
+    assert_eq!(collected.results[1].note, "one is not two 1 !== 2");
     assert_eq!(collected.results[2].note, "skipped: no network here");
     assert_eq!(collected.results[3].note, "to do: not written");
 }
@@ -207,13 +207,13 @@ fn tap_that_skips_gives_up_or_ends_early_says_so() {
         outcomes(&collected.results),
         [
             ("dist.demo.a", Passed),
-            ("dist.demo.bail-out", NeedsInspection),
             ("dist.demo.plan", NeedsInspection),
+            ("dist.demo.bail-out", NeedsInspection),
             ("dist.demo", NeedsInspection),
         ]
     );
-    assert_eq!(collected.results[1].note, "the tests were given up: disk full");
-    assert_eq!(collected.results[2].note, "3 tests were planned, 1 reported");
+    assert_eq!(collected.results[1].note, "3 tests were planned, 1 reported");
+    assert_eq!(collected.results[2].note, "the tests were given up: disk full");
     assert!(collected.results[3].note.contains("exit code 255"));
 }
 
@@ -384,7 +384,7 @@ fn hostile_junit_and_tap_are_bounded() {
         ("junit", "<html><body/></html>", "its root is <html>"),
         ("junit", "<testsuite/>", "no test case"),
         ("junit", "<testsuite><testcase name=\"&undefined;\"/></testsuite>", "attribute name"),
-        ("junit", "not xml", "no test case"),
+        ("junit", "not xml", "text outside of its root"),
         ("tap", "nothing of the kind", "no line of TAP"),
         ("tap", "1..99999999999999999999999", "no line of TAP"),
     ];
@@ -420,38 +420,6 @@ fn files_of_results_are_bounded_together() {
     let passed = collected.results.iter().filter(|result| result.outcome == Passed).count();
     assert_eq!((passed, collected.results.len()), (4, 8), "16 MiB hold four of these files");
     assert!(collected.results[7].note.contains("larger than"), "{}", collected.results[7].note);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    /// Real files, cut, overwritten and repeated at random places: never a panic, always a result, names within bounds.
-    #[test]
-    fn mutated_results_always_give_a_result(
-        which in 0..5_usize,
-        at in 0.0..1.0_f64,
-        with in prop::collection::vec(any::<u8>(), 0..20),
-        keep_rest in any::<bool>(),
-    ) {
-        let names = ["pytest.xml", "node.tap", "perl.tap", "resultyaml.yml", "sti.yml"];
-        let mut bytes = fixture(names[which]);
-        let at = (at * bytes.len() as f64) as usize;
-        let rest = bytes.split_off(at);
-        bytes.extend(&with);
-        if keep_rest {
-            bytes.extend(rest.iter().skip(with.len()));
-        }
-        let run = run();
-        fs::write(run.dirs.artifacts.join("f"), &bytes).unwrap();
-        let from = ["junit:f", "tap:f", "tap:f", "f", "f"][which];
-        let collected = run.collect(&manifest(&format!("[results]\nfrom = [\"{from}\"]\n")), Ended::Exit(0));
-        prop_assert!(!collected.results.is_empty());
-        for result in &collected.results {
-            prop_assert!(!result.testcase.is_empty() && result.testcase.len() <= 512);
-            let control = result.testcase.chars().chain(result.note.chars()).any(char::is_control);
-            prop_assert!(!control, "{result:?}");
-        }
-    }
 }
 
 #[test]

@@ -35,8 +35,9 @@ pub struct Index {
     pub left_out: Vec<String>,
 }
 
-/// Indexes the artifact directory of a run. Files are kept in the order of their paths while the manifest's `max_size`
-/// lasts; a file that does not fit is left out, smaller ones after it are kept.
+/// Indexes the artifact directory of a run. Files of results are kept first, whatever the manifest's patterns say, since
+/// they are what results rest on; then the others in the order of their paths while the manifest's `max_size` lasts. A
+/// file that does not fit is left out, smaller ones after it are kept.
 pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
     let mut index = Index::default();
     let dir = match LeftDir::open(&dirs.artifacts, HardLinks::Refused) {
@@ -53,7 +54,9 @@ pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
     index.left_out.extend(reserved.iter().map(|path| {
         format!("{}: names that begin with {LOG_PREFIX} are for logs; use another", path.display())
     }));
-    for path in paths.iter().filter(|path| manifest.keep.is_match(path) || is_ours(path)) {
+    let (of_results, others): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_of_results(manifest, path));
+    let others = others.into_iter().filter(|path| manifest.keep.is_match(path));
+    for path in of_results.into_iter().chain(others) {
         match file(&dir, path, bytes_left) {
             Ok(artifact) => {
                 bytes_left = bytes_left.saturating_sub(artifact.bytes);
@@ -67,6 +70,7 @@ pub fn index(manifest: &Manifest, dirs: &RunDirs) -> Index {
             Err(refused) => index.left_out.push(format!("{}: {refused}", path.display())),
         }
     }
+    index.kept.sort_by(|a, b| a.path.cmp(&b.path));
     index
 }
 
@@ -81,9 +85,10 @@ fn is_reserved(path: &Path) -> bool {
     first.is_some_and(|name| name.as_os_str().as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes()))
 }
 
-/// Results that were rejected are kept whatever the manifest's patterns say.
-fn is_ours(path: &Path) -> bool {
+/// Whether results are read from a file, or were and it was rejected.
+fn is_of_results(manifest: &Manifest, path: &Path) -> bool {
     path.as_os_str() == super::results::REJECTED_RESULTS
+        || manifest.results_from.iter().any(|source| source.matches(path))
 }
 
 fn file(dir: &LeftDir, path: &Path, max_bytes: u64) -> Result<Artifact, Refused> {

@@ -1,112 +1,129 @@
 //! JUnit XML, as pytest and most test runners write it.
 //!
 //! Comes in: the text of a file. Goes out: one report for each `testcase`: `failure` is FAILED, `error` is
-//! NEEDS_INSPECTION (the test itself broke), `skipped` is INFO. A document type is refused: no runner writes one,
-//! and it is where entities come from.
+//! NEEDS_INSPECTION (the test itself broke), `skipped` is INFO. The note is the `message` of these, or where a runner
+//! writes none, the first line of their text. What breaks around the tests is a report named after the suite.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
 
 use super::Outcome;
-use super::results::Reported;
+use super::reported::Reported;
+use super::xml::{self, Attributes, Node};
 use crate::limits;
 
 /// Reads a file of JUnit XML.
 pub(super) fn read(text: &str) -> Result<Vec<Reported>, String> {
-    let mut reader = Reader::from_str(text);
-    let mut tests: Vec<Reported> = Vec::new();
-    let mut open: Option<Reported> = None;
-    let mut path: Vec<String> = Vec::new();
-    loop {
-        if path.len() > limits::RESULTS_DEPTH {
-            return Err("its elements are nested too deep".into());
-        }
-        let event = reader.read_event().map_err(|e| format!("it is not XML: {e}"))?;
-        match event {
-            Event::Start(element) => {
-                if path.is_empty() {
-                    check_root(&element)?;
-                }
-                if element.name().as_ref() == "testcase" {
-                    open = Some(test(&element)?);
-                } else if let Some(test) = &mut open {
-                    judge(test, &element)?;
-                }
-                path.push(element.name().as_ref().to_owned());
+    let mut reader = Reader::default();
+    xml::walk(text, |path, node| reader.node(path, node))?;
+    if reader.tests.is_empty() { Err("it has no test case".into()) } else { Ok(reader.tests) }
+}
+
+#[derive(Default)]
+struct Reader {
+    tests: Vec<Reported>,
+    /// The test, or the suite with something broken around its tests, whose element is open.
+    open: Option<Test>,
+    /// Names of the suites that are open, the innermost last.
+    suites: Vec<String>,
+}
+
+impl Reader {
+    fn node(&mut self, path: &str, node: Node<'_>) -> Result<(), String> {
+        let (around, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match (name, node) {
+            ("testsuite", Node::Open(mut attributes)) => {
+                self.suites.push(attributes.remove("name").unwrap_or_default());
             }
-            Event::Empty(element) if element.name().as_ref() == "testcase" => tests.push(test(&element)?),
-            Event::Empty(element) => match &mut open {
-                Some(test) => judge(test, &element)?,
-                None if path.is_empty() => check_root(&element)?,
-                None => {}
-            },
-            Event::End(element) => {
-                path.pop();
-                if element.name().as_ref() == "testcase" {
-                    tests.extend(open.take());
+            ("testsuite", Node::Close) => drop(self.suites.pop()),
+            ("testsuites", _) => {}
+            _ if around.is_empty() => return Err(format!("it is not JUnit: its root is <{name}>")),
+            ("testcase", Node::Open(attributes)) => self.open = Some(Test::new(attributes)),
+            ("testcase", Node::Close) => self.end()?,
+            ("failure" | "error", node) if around.ends_with("testsuite") => {
+                let ends = matches!(node, Node::Close);
+                let suite = self.suites.last();
+                let test = self.open.get_or_insert_with(|| Test::of_suite(suite.map_or("", String::as_str)));
+                test.verdict(name, node);
+                if ends {
+                    self.end()?;
                 }
             }
-            Event::DocType(_) => return Err("it declares a document type".into()),
-            Event::Eof if path.is_empty() => break,
-            Event::Eof => return Err("it ends in the middle".into()),
-            _ => {}
+            (_, node) => {
+                if let Some(test) = self.open.as_mut().filter(|_| around.ends_with("/testcase")) {
+                    test.verdict(name, node);
+                }
+            }
         }
-        if tests.len() > limits::RESULTS_PER_RUN {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.tests.extend(self.open.take().map(|test| test.reported));
+        if self.tests.len() > limits::RESULTS_PER_RUN {
             return Err(format!("it has more than {} tests", limits::RESULTS_PER_RUN));
         }
-    }
-    if tests.is_empty() { Err("it has no test case".into()) } else { Ok(tests) }
-}
-
-fn check_root(element: &BytesStart<'_>) -> Result<(), String> {
-    match element.name().as_ref() {
-        "testsuites" | "testsuite" => Ok(()),
-        other => Err(format!("it is not JUnit: its root is <{other}>")),
+        Ok(())
     }
 }
 
-fn test(element: &BytesStart<'_>) -> Result<Reported, String> {
-    let mut attributes = attributes(element)?;
-    let mut text = |key: &str| match attributes.remove(key) {
-        Some(Value::String(text)) => text,
-        _ => String::new(),
-    };
-    let (class, name) = (text("classname"), text("name"));
-    let name = if class.is_empty() { name } else { format!("{class}.{name}") };
-    Ok(Reported { data: attributes, ..Reported::local(name, Outcome::Passed) })
+/// A test whose element is open.
+struct Test {
+    reported: Reported,
+    /// The text so far of a verdict that is open and has no message.
+    text: Option<String>,
 }
 
-fn judge(test: &mut Reported, element: &BytesStart<'_>) -> Result<(), String> {
-    let outcome = match element.name().as_ref() {
-        "failure" => Outcome::Failed,
-        "error" => Outcome::NeedsInspection,
-        "skipped" => Outcome::Info,
-        _ => return Ok(()),
-    };
-    // pytest writes a failure of the test and an error of its teardown into one test case: the failure is the verdict
-    if test.outcome != Outcome::Failed {
-        test.outcome = outcome;
+impl Test {
+    fn new(mut attributes: Attributes) -> Self {
+        let mut text = |key: &str| attributes.remove(key).unwrap_or_default();
+        let (class, name) = (text("classname"), text("name"));
+        let name = if class.is_empty() { name } else { format!("{class}.{name}") };
+        let data: Map<_, _> =
+            attributes.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
+        Self { reported: Reported { data, ..Reported::local(name, Outcome::Passed) }, text: None }
     }
-    let message = match attributes(element)?.remove("message") {
-        Some(Value::String(message)) => message,
-        _ => String::new(),
-    };
-    if test.note.is_empty() {
-        test.note = if outcome == Outcome::Info { format!("skipped: {message}") } else { message };
-    }
-    Ok(())
-}
 
-fn attributes(element: &BytesStart<'_>) -> Result<Map<String, Value>, String> {
-    let mut map = Map::new();
-    for attribute in element.attributes() {
-        let attribute = attribute.map_err(|e| format!("it is not XML: {e}"))?;
-        let key = attribute.key.as_ref().to_owned();
-        let value = attribute
-            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-            .map_err(|e| format!("attribute {key}: {e}"))?;
-        map.insert(key, Value::String(value.into_owned()));
+    fn of_suite(name: &str) -> Self {
+        Self { reported: Reported::local(name, Outcome::Passed), text: None }
     }
-    Ok(map)
+
+    fn verdict(&mut self, element: &str, node: Node<'_>) {
+        let outcome = match element {
+            "failure" => Outcome::Failed,
+            "error" => Outcome::NeedsInspection,
+            "skipped" => Outcome::Info,
+            _ => return,
+        };
+        match node {
+            Node::Open(mut attributes) => {
+                // pytest writes a failure of the test and an error of its teardown into one test case: the failure is
+                // the verdict
+                if self.reported.outcome != Outcome::Failed {
+                    self.reported.outcome = outcome;
+                }
+                match attributes.remove("message").filter(|message| !message.trim().is_empty()) {
+                    Some(message) => self.note(element, &message),
+                    None => self.text = Some(String::new()),
+                }
+            }
+            Node::Text(more) => {
+                if let Some(text) = self.text.as_mut().filter(|text| text.len() < limits::RESULT_NOTE_BYTES) {
+                    text.push_str(more);
+                }
+            }
+            Node::Close => {
+                if let Some(text) = self.text.take() {
+                    self.note(element, text.trim().lines().next().unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// What the first verdict says is the note.
+    fn note(&mut self, element: &str, message: &str) {
+        if self.reported.note.is_empty() {
+            let skipped = if element == "skipped" { "skipped: " } else { "" };
+            self.reported.note = format!("{skipped}{message}").trim_end_matches([':', ' ']).to_owned();
+        }
+    }
 }

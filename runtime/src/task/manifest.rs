@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::format::ResultFormat;
 use super::left_file::{self, HardLinks};
 use crate::class::ErrorClass;
 use crate::limits;
@@ -217,14 +218,25 @@ pub enum Destructive {
 /// Where results are read beside `$TASKBOT_RESULTS`.
 #[derive(Clone, Debug)]
 pub enum ResultSource {
-    /// Files in the YAML or JSON form of results.
-    Yaml(globset::GlobMatcher),
-    /// JUnit XML files.
-    Junit(globset::GlobMatcher),
-    /// TAP files.
-    Tap(globset::GlobMatcher),
+    /// Files among the artifacts.
+    Files {
+        /// What they are.
+        format: ResultFormat,
+        /// Which they are.
+        pattern: globset::GlobMatcher,
+    },
     /// TAP within the run's log.
     TapLog,
+}
+
+impl ResultSource {
+    /// Whether a file, by its path relative to the artifacts, is one of it.
+    pub(super) fn matches(&self, path: &Path) -> bool {
+        match self {
+            Self::Files { pattern, .. } => pattern.is_match(path),
+            Self::TapLog => false,
+        }
+    }
 }
 
 /// One thing that is wrong in a manifest.

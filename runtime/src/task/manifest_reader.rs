@@ -10,6 +10,7 @@ use std::time::Duration;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
+use super::format::ResultFormat;
 use super::manifest::{
     Command, Destructive, Environment, EnvironmentKind, Exit, Input, Manifest, Network, Package, Problem,
     ResultSource, SubjectTemplate,
@@ -323,30 +324,19 @@ impl Reader<'_> {
         let mut sources = Vec::new();
         for said in self.strings(section, "from").unwrap_or_default() {
             let at = section.get("from").map_or(section.at, |value| value.span().start);
-            let (format, pattern) = said.split_once(':').unwrap_or(("results", &said));
-            let matcher = match file_pattern(pattern) {
-                Ok(glob) => glob.compile_matcher(),
-                Err(why) => {
-                    self.problem(at, format!("`results.from`: {said:?}: {why}"));
-                    continue;
-                }
+            let (name, pattern) = said.split_once(':').unwrap_or(("results", &said));
+            let Some((_, format)) = ResultFormat::NAMED.iter().find(|(known, _)| *known == name) else {
+                let hint = close(name, &ResultFormat::NAMED.map(|(known, _)| known));
+                self.problem(at, format!("`results.from`: unknown format {name:?}{hint}"));
+                continue;
             };
-            match (format, pattern) {
-                ("tap", "-") => sources.push(ResultSource::TapLog),
-                ("tap", _) => sources.push(ResultSource::Tap(matcher)),
-                ("junit", _) => sources.push(ResultSource::Junit(matcher)),
-                ("results", _) => sources.push(ResultSource::Yaml(matcher)),
-                ("sarif" | "firehose", _) => {
-                    let message = format!(
-                        "`results.from`: {format} is not read yet; write junit, tap or $TASKBOT_RESULTS"
-                    );
-                    self.problem(at, message);
+            match (format, file_pattern(pattern)) {
+                (ResultFormat::Tap, _) if pattern == "-" => sources.push(ResultSource::TapLog),
+                (format, Ok(glob)) => {
+                    let pattern = glob.compile_matcher();
+                    sources.push(ResultSource::Files { format: *format, pattern });
                 }
-                _ => {
-                    let hint = close(format, &["junit", "tap", "results"]);
-                    let message = format!("`results.from`: unknown format {format:?}{hint}");
-                    self.problem(at, message);
-                }
+                (_, Err(why)) => self.problem(at, format!("`results.from`: {said:?}: {why}")),
             }
         }
         sources

@@ -11,8 +11,12 @@
 use serde::{Deserialize, Serialize};
 
 pub mod artifacts;
+mod bounded;
 pub mod download;
 mod exit_code;
+mod findings;
+mod firehose;
+mod format;
 mod junit;
 mod left_file;
 pub mod manifest;
@@ -20,11 +24,18 @@ mod manifest_fetch;
 mod manifest_reader;
 pub mod plan;
 pub mod prepare;
+mod reported;
 mod result_yaml;
 pub mod results;
+mod sarif;
 mod tap;
+mod tap_document;
+mod tap_line;
+mod tmt_results;
 mod toml_section;
+mod xml;
 
+pub use format::ResultFormat;
 pub use manifest::{Manifest, ManifestError};
 pub use plan::{Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, Subject};
 pub use prepare::{MissingTools, prepare_check};

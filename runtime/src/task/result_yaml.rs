@@ -1,7 +1,7 @@
 //! Results as YAML or JSON: a superset of Taskotron's ResultYAML and of results.yml of the Standard Test Interface.
 //!
 //! Comes in: text. Goes out: what it reports. Either `results:` with a list, or a list, or one result alone; each
-//! with `outcome` or `result`, `checkname`, `testcase`, `test` or `name`, `artifact`, `artifacts` or `logs`,
+//! with `outcome` or `result`, `checkname`, `testcase`, `test` or `name`, `artifact`, `artifacts`, `log` or `logs`,
 //! `item`, `type`, `note`; all other keys are kept as data. Aliases, nesting and nodes are bounded, so that a small
 //! file cannot become a large value.
 
@@ -10,30 +10,36 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Options, alias_limits, budget, options};
 
 use super::Outcome;
-use super::results::{Naming, Reported};
+use super::reported::{Naming, Reported};
 use crate::limits;
 
 /// Reads a whole file of results.
 pub(super) fn read(text: &str) -> Result<Vec<Reported>, String> {
-    let items = match parse(text)? {
-        Value::Object(mut map) => match map.remove("results") {
-            Some(Value::Array(items)) => items,
-            Some(Value::Null) => Vec::new(),
-            Some(_) => return Err("`results` is not a list".into()),
-            None if map.contains_key("outcome") || map.contains_key("result") => vec![Value::Object(map)],
-            None => return Err("it has no list `results`".into()),
-        },
-        Value::Array(items) => items,
-        Value::Null => return Err("it is empty".into()),
-        _ => return Err("it is neither a list nor a table of results".into()),
-    };
+    let items = items(text)?;
     if items.is_empty() {
         return Err("it reports no result".into());
     }
     items.into_iter().enumerate().map(|(i, item)| result(i, item)).collect()
 }
 
-fn parse(text: &str) -> Result<Value, String> {
+/// The results of a file, each as it was written.
+pub(super) fn items(text: &str) -> Result<Vec<Value>, String> {
+    match parse(text)? {
+        Value::Object(mut map) => match map.remove("results") {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Ok(Vec::new()),
+            Some(_) => Err("`results` is not a list".into()),
+            None if map.contains_key("outcome") || map.contains_key("result") => Ok(vec![Value::Object(map)]),
+            None => Err("it has no list `results`".into()),
+        },
+        Value::Array(items) => Ok(items),
+        Value::Null => Err("it is empty".into()),
+        _ => Err("it is neither a list nor a table of results".into()),
+    }
+}
+
+/// Any YAML or JSON, within bounds.
+pub(super) fn parse(text: &str) -> Result<Value, String> {
     let start = text.trim_start();
     if start.starts_with(['{', '['])
         && let Ok(value) = serde_json::from_str(text)
@@ -61,71 +67,77 @@ fn parse(text: &str) -> Result<Value, String> {
     serde_saphyr::from_str_with_options(text, bounds).map_err(|e| format!("it is not YAML: {e}"))
 }
 
-fn result(index: usize, item: Value) -> Result<Reported, String> {
+/// One result of a file, which is number `index` of them, from 0.
+pub(super) fn result(index: usize, item: Value) -> Result<Reported, String> {
     let number = index + 1;
     let Value::Object(mut map) = item else { return Err(format!("result {number} is not a table")) };
-    let (name, naming) =
-        match (take(&mut map, &["checkname", "testcase"])?, take(&mut map, &["test", "name"])?) {
-            (Some(full), other) => {
-                if let Some(other) = other {
-                    map.insert("test".into(), Value::String(other));
-                }
-                (full, Naming::Full)
+    let named = |why: String| format!("result {number}: {why}");
+    let full = take_text(&mut map, &["checkname", "testcase"]).map_err(named)?;
+    let short = take_text(&mut map, &["test", "name"]).map_err(named)?;
+    let (name, naming) = match (full, short) {
+        (Some(full), other) => {
+            if let Some(other) = other {
+                map.insert("test".into(), Value::String(other));
             }
-            (None, Some(name)) if name.contains('.') => (name, Naming::Full),
-            (None, Some(name)) => (name, Naming::Local),
-            (None, None) => (String::new(), Naming::Local),
-        };
-    let said = take(&mut map, &["outcome", "result"])?
+            (full, Naming::Full)
+        }
+        (None, Some(name)) if name.contains('.') => (name, Naming::Full),
+        (None, Some(name)) => (name, Naming::Local),
+        (None, None) => (String::new(), Naming::Local),
+    };
+    let said = take_text(&mut map, &["outcome", "result"])
+        .map_err(named)?
         .ok_or_else(|| format!("result {number} has neither `outcome` nor `result`"))?;
-    let mut note = take(&mut map, &["note"])?.unwrap_or_default();
+    let mut note = take_texts(&mut map, "note").map_err(named)?.join("; ");
     let outcome = outcome(&said).unwrap_or_else(|| {
         note = format!("unknown outcome {said:?}; {note}");
         Outcome::NeedsInspection
     });
-    let item = take(&mut map, &["item"])?;
-    let item_type = take(&mut map, &["type"])?;
+    let item = take_text(&mut map, &["item"]).map_err(named)?;
+    let item_type = take_text(&mut map, &["type"]).map_err(named)?;
     let mut artifacts = Vec::new();
-    for key in ["artifact", "artifacts", "logs"] {
-        match map.remove(key) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(path)) => artifacts.push(path),
-            Some(Value::Array(paths)) => {
-                for path in paths {
-                    let Value::String(path) = path else {
-                        return Err(format!("result {number}: `{key}` holds something that is no path"));
-                    };
-                    artifacts.push(path);
-                }
-            }
-            Some(_) => return Err(format!("result {number}: `{key}` is no path")),
-        }
+    for key in ["artifact", "artifacts", "log", "logs"] {
+        artifacts.extend(take_texts(&mut map, key).map_err(named)?);
     }
     Ok(Reported { name, naming, outcome, item, item_type, note, artifacts, data: map })
 }
 
-/// The words of Taskotron, of the Standard Test Interface and of tmt.
-fn outcome(said: &str) -> Option<Outcome> {
+/// The words of Taskotron, ResultsDB, the Standard Test Interface and tmt.
+pub(super) fn outcome(said: &str) -> Option<Outcome> {
     match said.to_ascii_lowercase().as_str() {
         "passed" | "pass" | "ok" => Some(Outcome::Passed),
         "info" | "skip" | "skipped" | "not_applicable" => Some(Outcome::Info),
         "failed" | "fail" => Some(Outcome::Failed),
-        "needs_inspection" | "error" | "warn" | "crashed" | "aborted" | "untested" | "pending" => {
-            Some(Outcome::NeedsInspection)
-        }
+        "needs_inspection" | "error" | "warn" | "crashed" | "aborted" | "untested" | "pending" | "queued"
+        | "running" => Some(Outcome::NeedsInspection),
         _ => None,
     }
 }
 
 /// The first of some keys that is there, as text.
-fn take(map: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<String>, String> {
+pub(super) fn take_text(map: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<String>, String> {
     for key in keys {
         match map.remove(*key) {
             None | Some(Value::Null) => {}
-            Some(Value::String(text)) => return Ok(Some(text)),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => return Ok(Some(value.to_string())),
-            Some(_) => return Err(format!("`{key}` is not text")),
+            Some(value) => return text(key, value).map(Some),
         }
     }
     Ok(None)
+}
+
+/// The texts of a key: one, or a list.
+pub(super) fn take_texts(map: &mut Map<String, Value>, key: &str) -> Result<Vec<String>, String> {
+    match map.remove(key) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(list)) => list.into_iter().map(|value| text(key, value)).collect(),
+        Some(value) => Ok(vec![text(key, value)?]),
+    }
+}
+
+fn text(key: &str, value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(format!("`{key}` is not text")),
+    }
 }

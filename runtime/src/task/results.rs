@@ -2,16 +2,20 @@
 //!
 //! Comes in: the manifest, the run's directories and how its command ended. Goes out: results and what was wrong
 //! with them. It never trusts a file's kind, size or words, and never loses a verdict in silence: what cannot be
-//! read becomes NEEDS_INSPECTION with the reason, and the file is kept.
+//! read becomes NEEDS_INSPECTION with the reason, and the file is kept. It is one way for all formats (`format`); what
+//! analyzers found is put together over all files first (`findings`).
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::exit_code::{self, Said};
+use super::findings::{self, Analysis};
+use super::format::{Report, ResultFormat};
 use super::left_file::{self, HardLinks, LeftDir, Refused};
 use super::manifest::ResultSource;
-use super::{Manifest, Outcome, RunDirs, Subject, TaskResult, junit, result_yaml, tap};
+use super::reported::{Naming, Reported, cut, one_line};
+use super::{Manifest, Outcome, RunDirs, Subject, TaskResult, tap};
 use crate::executor::Ended;
 use crate::limits;
 
@@ -27,57 +31,28 @@ pub struct Collected {
     pub problems: Vec<String>,
 }
 
-/// Whether a reported name is the whole name of a test case, or one within the task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Naming {
-    /// `dist.rpmlint`.
-    Full,
-    /// `test_parse`, to be put below the task's name.
-    Local,
-}
-
-/// One result as a format reports it, before it is checked.
-#[derive(Clone, Debug)]
-pub(super) struct Reported {
-    pub(super) name: String,
-    pub(super) naming: Naming,
-    pub(super) outcome: Outcome,
-    pub(super) item: Option<String>,
-    pub(super) item_type: Option<String>,
-    pub(super) note: String,
-    pub(super) artifacts: Vec<String>,
-    pub(super) data: Map<String, Value>,
-}
-
-impl Reported {
-    pub(super) fn local(name: impl Into<String>, outcome: Outcome) -> Self {
-        Self {
-            name: name.into(),
-            naming: Naming::Local,
-            outcome,
-            item: None,
-            item_type: None,
-            note: String::new(),
-            artifacts: Vec::new(),
-            data: Map::new(),
-        }
-    }
-}
-
 /// Reads the results of a run whose command ended.
 ///
 /// `$TASKBOT_RESULTS` and every file that `results.from` matches are read. Where there is none of them, the end of
 /// the command is the one result. Otherwise the end only adds a result: NEEDS_INSPECTION where the command did not
 /// end as the manifest's exit codes say, or says "failed" while no result does.
 pub fn collect(manifest: &Manifest, dirs: &RunDirs, ended: Ended, subject: &Subject) -> Collected {
-    let bytes_left = limits::RESULTS_BYTES;
-    let mut gathered = Gathered { manifest, subject, out: Collected::default(), artifacts: None, bytes_left };
+    let mut gathered = Gathered {
+        manifest,
+        subject,
+        out: Collected::default(),
+        artifacts: None,
+        analyses: Vec::new(),
+        bytes_left: limits::RESULTS_BYTES,
+    };
     match LeftDir::open(&dirs.artifacts, HardLinks::Refused) {
         Ok(artifacts) => gathered.artifacts = Some(artifacts),
         Err(refused) => gathered.problem(format!("artifact directory: {refused}")),
     }
     let found_file = gathered.results_file(&dirs.results_file);
     let found_others = gathered.others(dirs);
+    let analyses = std::mem::take(&mut gathered.analyses);
+    gathered.add_all(findings::results(analyses));
     gathered.end_of_command(&exit_code::said(&manifest.exit, ended), found_file || found_others);
     gathered.silent_testcases(&exit_code::said(&manifest.exit, ended));
     gathered.out
@@ -88,6 +63,8 @@ struct Gathered<'a> {
     subject: &'a Subject,
     out: Collected,
     artifacts: Option<LeftDir>,
+    /// What analyzers found, each with the file that it stands in.
+    analyses: Vec<(String, Analysis)>,
     /// How much of files may still be read.
     bytes_left: u64,
 }
@@ -105,32 +82,22 @@ impl Gathered<'_> {
         let parent = match LeftDir::open(parent, HardLinks::Refused) {
             Ok(parent) => parent,
             Err(refused) => {
-                self.unreadable("$TASKBOT_RESULTS", &format!("its directory: {refused}"), Vec::new());
+                self.unreadable("$TASKBOT_RESULTS", &format!("its directory: {refused}"), "");
                 return true;
             }
         };
         let read = match parent.read(Path::new(name), limits::RESULTS_FILE_BYTES) {
             Err(Refused::Missing) => return false,
             Err(refused) => Err(refused.to_string()),
-            Ok(bytes) => text(bytes).and_then(|text| result_yaml::read(&text)),
+            Ok(bytes) => ResultFormat::Results.read(bytes, ""),
         };
-        match read {
-            Ok(reported) => self.add_all(reported),
-            Err(why) => {
-                let kept = self
-                    .artifacts
-                    .as_ref()
-                    .ok_or(Refused::Missing)
-                    .and_then(|artifacts| parent.move_to(name, artifacts, REJECTED_RESULTS));
-                match kept {
-                    Ok(()) => self.unreadable("$TASKBOT_RESULTS", &why, vec![REJECTED_RESULTS.into()]),
-                    Err(refused) => {
-                        self.problem(format!("$TASKBOT_RESULTS could not be kept: {refused}"));
-                        self.unreadable("$TASKBOT_RESULTS", &why, Vec::new());
-                    }
-                }
+        if read.is_err() {
+            let artifacts = self.artifacts.as_ref().ok_or(Refused::Missing);
+            if let Err(refused) = artifacts.and_then(|to| parent.move_to(name, to, REJECTED_RESULTS)) {
+                self.problem(format!("$TASKBOT_RESULTS could not be kept: {refused}"));
             }
         }
+        self.add("$TASKBOT_RESULTS", REJECTED_RESULTS, read);
         true
     }
 
@@ -145,26 +112,28 @@ impl Gathered<'_> {
             .map_or(Vec::new(), |artifacts| artifacts.walk(limits::ARTIFACT_FILES, limits::ARTIFACT_DEPTH).0);
         let mut found = 0;
         for source in &self.manifest.results_from {
-            if matches!(source, ResultSource::TapLog) {
-                found += usize::from(self.tap_log(&dirs.log_file));
-            }
-            for path in paths.iter().filter(|path| path.as_os_str() != REJECTED_RESULTS) {
-                if !source.matches(path) {
+            let format = match source {
+                ResultSource::Files { format, .. } => *format,
+                ResultSource::TapLog => {
+                    found += usize::from(self.tap_log(&dirs.log_file));
                     continue;
                 }
+            };
+            let ours = |path: &Path| path.as_os_str() == REJECTED_RESULTS;
+            for path in paths.iter().filter(|path| source.matches(path) && !ours(path)) {
                 found += 1;
                 if found > limits::RESULTS_FILES {
                     let why = format!("more than {} files of results", limits::RESULTS_FILES);
-                    self.unreadable("results.from", &why, Vec::new());
+                    self.unreadable("results.from", &why, "");
                     return true;
                 }
-                self.one_file(source, path);
+                self.one_file(format, path);
             }
         }
         found > 0
     }
 
-    fn one_file(&mut self, source: &ResultSource, path: &Path) {
+    fn one_file(&mut self, format: ResultFormat, path: &Path) {
         let bytes = match &self.artifacts {
             Some(artifacts) => {
                 let max_bytes = limits::RESULTS_FILE_BYTES.min(self.bytes_left);
@@ -174,31 +143,34 @@ impl Gathered<'_> {
         };
         let read_bytes = bytes.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.bytes_left = self.bytes_left.saturating_sub(read_bytes);
-        let read = bytes.and_then(|bytes| match source {
-            ResultSource::Yaml(_) => result_yaml::read(&text(bytes)?),
-            ResultSource::Junit(_) => junit::read(&text(bytes)?),
-            ResultSource::Tap(_) | ResultSource::TapLog => tap::read(&text(bytes)?),
-        });
-        let name = path.to_string_lossy().into_owned();
-        match read {
-            Ok(reported) => self.add_all(reported),
-            Err(why) => self.unreadable(&name, &why, vec![name.clone()]),
-        }
+        let folder = path.parent().map_or_else(String::new, |folder| folder.to_string_lossy().into_owned());
+        let name = path.to_string_lossy();
+        self.add(&name, &name, bytes.and_then(|bytes| format.read(bytes, &folder)));
     }
 
     /// TAP within the log; whether there is any.
     fn tap_log(&mut self, log: &Path) -> bool {
         let read = left_file::read_file(log, limits::TASK_LOG_BYTES + (64 << 10), HardLinks::Refused);
-        match read.map(|bytes| tap::read(&String::from_utf8_lossy(&bytes))) {
-            Ok(Ok(reported)) => {
-                self.add_all(reported);
-                true
+        let read = match read {
+            Err(Refused::Missing) => return false,
+            Err(refused) => Err(refused.to_string()),
+            Ok(bytes) => tap::read(&String::from_utf8_lossy(&bytes)),
+        };
+        if read.as_ref().is_ok_and(Vec::is_empty) {
+            return false;
+        }
+        self.add("the log", "", read.map(Report::Tests));
+        true
+    }
+
+    /// What a file reports; or that it cannot be used, and where it is kept among the artifacts.
+    fn add(&mut self, name: &str, kept: &str, read: Result<Report, String>) {
+        match read {
+            Ok(Report::Tests(reported)) => self.add_all(reported),
+            Ok(Report::Analyses(analyses)) => {
+                self.analyses.extend(analyses.into_iter().map(|analysis| (kept.to_owned(), analysis)));
             }
-            Ok(Err(_)) | Err(Refused::Missing) => false,
-            Err(refused) => {
-                self.unreadable("the log", &refused.to_string(), Vec::new());
-                true
-            }
+            Err(why) => self.unreadable(name, &why, kept),
         }
     }
 
@@ -206,7 +178,7 @@ impl Gathered<'_> {
         for one in reported {
             if self.out.results.len() >= limits::RESULTS_PER_RUN {
                 let why = format!("more than {} results", limits::RESULTS_PER_RUN);
-                self.unreadable("the results", &why, Vec::new());
+                self.unreadable("the results", &why, "");
                 return;
             }
             let result = self.checked(one);
@@ -229,7 +201,7 @@ impl Gathered<'_> {
             if text.len() > limits::RESULT_NAME_BYTES {
                 wrong.push(format!("its {what} is longer than {} bytes", limits::RESULT_NAME_BYTES));
             }
-            cut(text, limits::RESULT_NAME_BYTES)
+            cut(&text, limits::RESULT_NAME_BYTES)
         };
         let testcase = named("test case", testcase);
         let item = reported.item.filter(|item| !item.is_empty());
@@ -250,7 +222,7 @@ impl Gathered<'_> {
             outcome = Outcome::NeedsInspection;
             self.problem(format!("{testcase}: {}", wrong.join(", ")));
         }
-        let note = cut(note, limits::RESULT_NOTE_BYTES);
+        let note = cut(&note, limits::RESULT_NOTE_BYTES);
         TaskResult { testcase, outcome, item, item_type, note, artifacts, data }
     }
 
@@ -267,20 +239,22 @@ impl Gathered<'_> {
             match file {
                 Ok(_) => paths.push(path),
                 Err(Refused::Missing) => {
-                    self.problem(format!("artifact {:?}: there is no such file", cut(path, 200)));
+                    self.problem(format!("artifact {:?}: there is no such file", cut(&path, 200)));
                 }
-                Err(refused) => wrong.push(format!("artifact {:?}: {refused}", cut(path, 200))),
+                Err(refused) => wrong.push(format!("artifact {:?}: {refused}", cut(&path, 200))),
             }
         }
         paths
     }
 
-    /// A file of results that cannot be read.
-    fn unreadable(&mut self, name: &str, why: &str, artifacts: Vec<String>) {
-        let why = cut(one_line(why), limits::RESULT_NOTE_BYTES / 2);
+    /// A file of results that cannot be used; it is kept if it is a file at all.
+    fn unreadable(&mut self, name: &str, why: &str, kept: &str) {
+        let why = cut(&one_line(why), limits::RESULT_NOTE_BYTES / 2);
         self.problem(format!("{name}: {why}"));
-        let note = format!("{name} cannot be used: {why}");
-        self.own(Outcome::NeedsInspection, note, artifacts);
+        let is_kept = |dir: &LeftDir| !kept.is_empty() && dir.open_file(Path::new(kept)).is_ok();
+        let artifacts =
+            if self.artifacts.as_ref().is_some_and(is_kept) { vec![kept.to_owned()] } else { Vec::new() };
+        self.own(Outcome::NeedsInspection, format!("{name} cannot be used: {why}"), artifacts);
     }
 
     /// A result of the task as a whole.
@@ -336,32 +310,4 @@ impl Gathered<'_> {
             });
         }
     }
-}
-
-impl ResultSource {
-    fn matches(&self, path: &Path) -> bool {
-        match self {
-            Self::Yaml(glob) | Self::Junit(glob) | Self::Tap(glob) => glob.is_match(path),
-            Self::TapLog => false,
-        }
-    }
-}
-
-fn text(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
-}
-
-/// Text on one line, white space runs as one space, control characters dropped.
-fn one_line(text: &str) -> String {
-    let words =
-        text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect::<String>());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn cut(mut text: String, max_bytes: usize) -> String {
-    if text.len() > max_bytes {
-        text.truncate(text.floor_char_boundary(max_bytes.saturating_sub('…'.len_utf8())));
-        text.push('…');
-    }
-    text
 }
