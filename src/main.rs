@@ -23,12 +23,14 @@ mod library;
 mod lock;
 mod log;
 mod names;
+mod outcome_word;
 mod output;
 mod plan;
 mod recorded;
 mod release;
 mod render;
 mod replay;
+mod result;
 mod results;
 mod rules;
 mod run;
@@ -81,6 +83,7 @@ enum Command {
     Tasks(library::Tasks),
     Facts(library::Facts),
     Status(status::Status),
+    Result(result::ReportResult),
     Results(results::Results),
     Log(log::Log),
     Cancel(cancel::Cancel),
@@ -116,6 +119,7 @@ fn main() -> ExitCode {
         Command::Tasks(command) => command.run(),
         Command::Facts(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Result(command) => command.run(),
         Command::Results(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Cancel(command) => command.run(),

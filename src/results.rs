@@ -3,11 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use taskbot_runtime::store::{ResultFilter, ResultRow};
 
-use taskbot_runtime::task::Outcome;
-
+use crate::outcome_word::OutcomeWord;
 use crate::output::{self, Failure, Format, Paint, Table};
 use crate::site::Site;
 
@@ -27,34 +26,13 @@ pub struct Results {
     testcase: Option<String>,
     /// With this outcome only.
     #[arg(long, value_enum, ignore_case = true)]
-    outcome: Option<Wanted>,
+    outcome: Option<OutcomeWord>,
     /// At most this many.
     #[arg(long, default_value_t = 100)]
     limit: u32,
     /// Who reads the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// Outcomes as people type them.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Wanted {
-    Passed,
-    Info,
-    Failed,
-    NeedsInspection,
-}
-
-impl Wanted {
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::Passed => Outcome::Passed,
-            Self::Info => Outcome::Info,
-            Self::Failed => Outcome::Failed,
-            Self::NeedsInspection => Outcome::NeedsInspection,
-        }
-    }
 }
 
 impl Results {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use support::site::{Site, names_and_states};
 use support::{eventually, message, process};
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["check"],
     &["fmt"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["tasks"],
     &["facts"],
     &["status"],
+    &["result"],
     &["results"],
     &["log"],
     &["demo"],
@@ -78,6 +79,8 @@ fn wrong_usage_has_its_own_exit_code() {
         (&["status", "--format", "xml"], "xml"),
         (&["status"], "state"),
         (&["results"], "state"),
+        (&["result", "passed"], "$TASKBOT_RESULTS is not set"),
+        (&["result", "passable"], "NEEDS_INSPECTION"),
         (&["log"], "state"),
     ] {
         let ended = site.run(arguments).with_code(2);

@@ -27,7 +27,7 @@ pub enum ResultFormat {
 
 /// What a file reports.
 #[derive(Debug)]
-pub(super) enum Report {
+pub(super) enum Contents {
     /// Tests, each with its verdict.
     Tests(Vec<Reported>),
     /// Runs of analyzers, each with its findings.
@@ -46,19 +46,19 @@ impl ResultFormat {
     ];
 
     /// Reads a file of this format that stands in a folder below the artifacts.
-    pub(super) fn read(self, bytes: Vec<u8>, folder: &str) -> Result<Report, String> {
+    pub(super) fn read(self, bytes: Vec<u8>, folder: &str) -> Result<Contents, String> {
         let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         match self {
-            Self::Results => result_yaml::read(text).map(Report::Tests),
-            Self::Junit => junit::read(text).map(Report::Tests),
+            Self::Results => result_yaml::read(text).map(Contents::Tests),
+            Self::Junit => junit::read(text).map(Contents::Tests),
             Self::Tap => match tap::read(text)? {
                 reported if reported.is_empty() => Err("it has no line of TAP".into()),
-                reported => Ok(Report::Tests(reported)),
+                reported => Ok(Contents::Tests(reported)),
             },
-            Self::Sarif => sarif::read(text).map(Report::Analyses),
-            Self::Firehose => firehose::read(text).map(|analysis| Report::Analyses(vec![analysis])),
-            Self::Tmt => tmt_results::read(text, folder).map(Report::Tests),
+            Self::Sarif => sarif::read(text).map(Contents::Analyses),
+            Self::Firehose => firehose::read(text).map(|analysis| Contents::Analyses(vec![analysis])),
+            Self::Tmt => tmt_results::read(text, folder).map(Contents::Tests),
         }
     }
 }

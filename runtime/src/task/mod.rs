@@ -24,6 +24,7 @@ mod manifest_fetch;
 mod manifest_reader;
 pub mod plan;
 pub mod prepare;
+pub mod report;
 mod reported;
 mod result_yaml;
 pub mod results;

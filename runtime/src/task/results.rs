@@ -11,7 +11,7 @@ use serde_json::Map;
 
 use super::exit_code::{self, Said};
 use super::findings::{self, Analysis};
-use super::format::{Report, ResultFormat};
+use super::format::{Contents, ResultFormat};
 use super::left_file::{self, HardLinks, LeftDir, Refused};
 use super::manifest::ResultSource;
 use super::reported::{Naming, Reported, cut, one_line};
@@ -159,15 +159,15 @@ impl Gathered<'_> {
         if read.as_ref().is_ok_and(Vec::is_empty) {
             return false;
         }
-        self.add("the log", "", read.map(Report::Tests));
+        self.add("the log", "", read.map(Contents::Tests));
         true
     }
 
     /// What a file reports; or that it cannot be used, and where it is kept among the artifacts.
-    fn add(&mut self, name: &str, kept: &str, read: Result<Report, String>) {
+    fn add(&mut self, name: &str, kept: &str, read: Result<Contents, String>) {
         match read {
-            Ok(Report::Tests(reported)) => self.add_all(reported),
-            Ok(Report::Analyses(analyses)) => {
+            Ok(Contents::Tests(reported)) => self.add_all(reported),
+            Ok(Contents::Analyses(analyses)) => {
                 self.analyses.extend(analyses.into_iter().map(|analysis| (kept.to_owned(), analysis)));
             }
             Err(why) => self.unreadable(name, &why, kept),
