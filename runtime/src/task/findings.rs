@@ -218,3 +218,111 @@ fn word(name: &str) -> String {
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::indexing_slicing, reason = "tests")]
+
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn finding(rule: &str, line: u64, verdict: Verdict) -> Finding {
+        let [file, message, severity, help] = ["a.c", "wrong", "warning", ""].map(str::to_owned);
+        Finding { rule: rule.into(), file, line, column: 0, message, verdict, severity, help }
+    }
+
+    fn of(findings: Vec<Finding>) -> Vec<Reported> {
+        let analysis = Analysis { tool: "my tool".into(), findings, ..Analysis::default() };
+        results(vec![("f".into(), analysis)])
+    }
+
+    #[test]
+    fn remarks_do_not_hold_a_tool_back_and_what_holds_is_said() {
+        let all = of(vec![finding("holds", 1, Verdict::Holds), finding("remark", 2, Verdict::Remark)]);
+        let told: Vec<_> =
+            all.iter().map(|one| (one.name.as_str(), one.outcome, one.note.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("my-tool", Outcome::Passed, "1 finding of 1 rule"),
+                ("my-tool.holds", Outcome::Passed, "it holds, said 1 time"),
+                ("my-tool.remark", Outcome::Info, "a.c:2: wrong"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_lists_its_first_places_and_counts_all() {
+        let most = u64::try_from(limits::RESULT_PLACES).unwrap_or(u64::MAX);
+        let all = of((1..=most + 7).map(|line| finding("", line, Verdict::Broken)).collect());
+        let rule = &all[1];
+        assert_eq!(
+            (rule.name.as_str(), rule.note.as_str()),
+            ("my-tool.other", "107 findings, first a.c:1: wrong")
+        );
+        assert_eq!(rule.data["places"].as_array().map(Vec::len), Some(limits::RESULT_PLACES));
+        assert_eq!(rule.data["places_left_out"], 7);
+    }
+
+    #[test]
+    fn the_largest_data_stays_within_its_bound() {
+        let long = || "\"\\".repeat(limits::RESULTS_LISTED);
+        let wide = |line| Finding {
+            file: long(),
+            message: long(),
+            severity: long(),
+            help: long(),
+            ..finding(&long(), line, Verdict::Broken)
+        };
+        let all = of((1..=200).map(wide).collect());
+        let bytes = all
+            .iter()
+            .map(|one| serde_json::to_string(&one.data).map_or(usize::MAX, |json| json.len()))
+            .max();
+        assert!(bytes.is_some_and(|bytes| bytes <= limits::RESULT_DATA_BYTES), "{bytes:?}");
+    }
+
+    #[test]
+    fn trouble_is_told_and_does_not_hide_what_was_found() {
+        let troubled = |findings| {
+            let trouble = vec!["no memory".to_owned(), "no time".to_owned()];
+            let analysis = Analysis { tool: "t".into(), findings, trouble, ..Analysis::default() };
+            results(vec![("f".into(), analysis)]).swap_remove(0)
+        };
+        let clean = troubled(Vec::new());
+        assert_eq!(clean.outcome, Outcome::NeedsInspection);
+        assert_eq!(clean.note, "nothing found; it may not have looked at everything: no memory (and 1 more)");
+        assert_eq!(troubled(vec![finding("r", 1, Verdict::Broken)]).outcome, Outcome::Failed);
+    }
+
+    proptest! {
+        /// However findings are spread over files, each counts once, in its rule and in its tool, and the worst decides.
+        #[test]
+        fn nothing_is_lost_or_counted_twice(
+            spread in prop::collection::vec((0..3_usize, 0..4_u64, 0..4_usize), 0..40),
+        ) {
+            const VERDICTS: [Verdict; 4] = [Verdict::Holds, Verdict::Remark, Verdict::Unclear, Verdict::Broken];
+            let files = spread.chunks(7).map(|chunk| {
+                let finding = |(rule, line, verdict): &(usize, u64, usize)| {
+                    finding(&format!("r{rule}"), *line, VERDICTS[*verdict])
+                };
+                let findings = chunk.iter().map(finding).collect();
+                ("f".to_owned(), Analysis { tool: "t".into(), findings, ..Analysis::default() })
+            });
+            let all = results(files.collect());
+            let distinct: BTreeSet<_> = spread.iter().filter(|(_, _, verdict)| *verdict > 0).collect();
+            prop_assert_eq!(all.is_empty(), spread.is_empty());
+            if let Some((tool, rules)) = all.split_first() {
+                let counted: u64 = rules.iter().filter_map(|rule| rule.data["findings"].as_u64()).sum();
+                prop_assert_eq!(tool.data["findings"].as_u64(), Some(counted));
+                prop_assert_eq!(usize::try_from(counted).ok(), Some(distinct.len()));
+                let worst = spread.iter().map(|(_, _, verdict)| *verdict).max().unwrap_or(0);
+                let expected = [Outcome::Passed, Outcome::Passed, Outcome::NeedsInspection, Outcome::Failed][worst];
+                prop_assert_eq!(tool.outcome, expected);
+            }
+        }
+    }
+}

@@ -100,3 +100,53 @@ fn detail(finding: &mut Finding, within: &str, node: Node<'_>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn an_issue_is_at_its_own_place_whatever_its_trace_says() {
+        let place = |file: &str, line: u32| {
+            format!(
+                "<location><file given-path=\"{file}\"/><function name=\"f\"/><range><point line=\"{line}\" column=\"2\"/>\
+                 <point line=\"99\" column=\"9\"/></range></location>"
+            )
+        };
+        let text = format!(
+            "<analysis><metadata><generator name=\"x\" version=\"1\"/><file given-path=\"whole.c\"/></metadata><results>\
+             <issue test-id=\"t\" severity=\"style\"><message>a &lt; b</message><notes>long</notes>{}\
+             <trace><state>{}<notes>n</notes></state></trace></issue><issue><message>m</message>{}</issue></results></analysis>",
+            place("a.c", 3),
+            place("b.c", 7),
+            place("c.c", 5),
+        );
+        let analysis = read(&text).unwrap();
+        let told: Vec<_> = analysis
+            .findings
+            .iter()
+            .map(|f| {
+                (f.rule.as_str(), f.file.as_str(), f.line, f.column, f.message.as_str(), f.severity.as_str())
+            })
+            .collect();
+        assert_eq!(told, [("t", "a.c", 3, 2, "a < b", "style"), ("issue", "c.c", 5, 2, "m", "")]);
+        assert_eq!(
+            (analysis.tool.as_str(), analysis.version.as_str(), analysis.trouble.len()),
+            ("x", "1", 0)
+        );
+    }
+
+    #[test]
+    fn an_analysis_without_results_is_clean_and_findings_are_bounded() {
+        let with = |results: &str| {
+            read(&format!(
+                "<analysis><metadata><generator name=\"x\"/></metadata><results>{results}</results></analysis>"
+            ))
+        };
+        assert_eq!(with("").unwrap().findings.len(), 0);
+        let said = with(&"<info/>".repeat(limits::RESULTS_LISTED + 1)).unwrap_err();
+        assert_eq!(said, "it has more than 20000 findings");
+    }
+}

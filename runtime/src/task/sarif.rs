@@ -323,3 +323,129 @@ fn of_name<'a>(named: &BTreeMap<&str, &'a Rule>, id: &str) -> Option<&'a Rule> {
 fn at<T>(list: Option<&Bounded<T>>, index: i64) -> Option<&T> {
     list?.0.get(usize::try_from(index).ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn run(run: Value) -> Analysis {
+        let text = json!({ "version": "2.1.0", "runs": [run] }).to_string();
+        read(&text).unwrap().swap_remove(0)
+    }
+
+    /// A run with one result, and rules that it may be of.
+    fn of(result: Value) -> Analysis {
+        run(json!({
+            "tool": {
+                "driver": { "name": "x", "rules": [
+                    { "id": "loud", "defaultConfiguration": { "level": "error" }, "helpUri": "https://example.org/loud" },
+                    { "id": "soft", "defaultConfiguration": { "level": "note" } },
+                ] },
+                "extensions": [{ "name": "y", "rules": [{ "id": "far", "defaultConfiguration": { "level": "none" } }] }],
+            },
+            "artifacts": [{ "location": { "uri": "file:///src/a.c" } }],
+            "results": [result],
+        }))
+    }
+
+    #[test]
+    fn kind_and_level_are_the_verdict() {
+        for (result, verdict) in [
+            (json!({}), Verdict::Broken),
+            (json!({ "level": "error" }), Verdict::Broken),
+            (json!({ "level": "note" }), Verdict::Remark),
+            (json!({ "level": "none" }), Verdict::Remark),
+            (json!({ "kind": "pass", "level": "none" }), Verdict::Holds),
+            (json!({ "kind": "open" }), Verdict::Unclear),
+            (json!({ "kind": "review" }), Verdict::Unclear),
+            (json!({ "kind": "notApplicable" }), Verdict::Remark),
+            (json!({ "kind": "informational" }), Verdict::Remark),
+        ] {
+            assert_eq!(of(result.clone()).findings[0].verdict, verdict, "{result}");
+        }
+    }
+
+    #[test]
+    fn a_result_finds_its_rule_by_place_or_name() {
+        for (result, rule, severity) in [
+            (json!({ "ruleIndex": 0 }), "loud", "error"),
+            (json!({ "ruleId": "soft" }), "soft", "note"),
+            (json!({ "ruleId": "soft/1" }), "soft/1", "note"),
+            (json!({ "ruleId": "far" }), "far", "none"),
+            (json!({ "rule": { "index": 0, "toolComponent": { "index": 0 } } }), "far", "none"),
+            (json!({ "rule": { "id": "loud" } }), "loud", "error"),
+            (json!({ "ruleId": "unknown", "ruleIndex": -1 }), "unknown", "warning"),
+            (json!({ "ruleIndex": 99 }), "", "warning"),
+        ] {
+            let finding = &of(result.clone()).findings[0];
+            assert_eq!((finding.rule.as_str(), finding.severity.as_str()), (rule, severity), "{result}");
+        }
+        assert_eq!(of(json!({ "ruleIndex": 0 })).findings[0].help, "https://example.org/loud");
+    }
+
+    #[test]
+    fn the_first_place_counts_and_may_stand_in_the_list_of_files() {
+        let place = |at: Value| json!({ "physicalLocation": { "artifactLocation": at, "region": { "startLine": 3 } } });
+        let two = [place(json!({ "index": 0 })), place(json!({ "uri": "b.c" }))];
+        let found = of(json!({ "locations": two, "message": { "id": "m1" } }));
+        let finding = &found.findings[0];
+        assert_eq!(
+            (finding.file.as_str(), finding.line, finding.message.as_str()),
+            ("/src/a.c", 3, "message m1")
+        );
+        assert_eq!(of(json!({ "locations": [] })).findings[0].file, "");
+    }
+
+    #[test]
+    fn only_what_was_decided_is_suppressed() {
+        for (suppressions, suppressed) in [
+            (json!([]), 0),
+            (json!([{ "kind": "inSource" }]), 1),
+            (json!([{ "kind": "external", "status": "accepted" }]), 1),
+            (json!([{ "kind": "external", "status": "underReview" }]), 0),
+            (json!([{ "kind": "inSource" }, { "kind": "external", "status": "rejected" }]), 0),
+        ] {
+            let analysis = of(json!({ "suppressions": suppressions }));
+            assert_eq!(
+                (analysis.suppressed, analysis.findings.len()),
+                (suppressed, 1 - suppressed),
+                "{suppressions}"
+            );
+        }
+        let gone = of(json!({ "baselineState": "absent" }));
+        assert_eq!((gone.suppressed, gone.findings.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_run_that_did_not_look_is_not_clean() {
+        let tool = json!({ "driver": { "name": "x" } });
+        for (more, why) in [
+            (json!({}), "it has no list of results"),
+            (json!({ "results": null }), "it has no list of results"),
+            (
+                json!({ "results": [], "invocations": [{ "executionSuccessful": false }] }),
+                "it says that it did not succeed",
+            ),
+            (
+                json!({ "results": [], "invocations": [{ "executionSuccessful": false, "exitCodeDescription": "no memory" }] }),
+                "no memory",
+            ),
+            (
+                json!({ "results": [], "invocations": [{ "toolExecutionNotifications": [
+                    { "level": "warning", "message": { "text": "slow" } }, { "level": "error", "message": { "text": "broke" } }
+                ] }] }),
+                "broke",
+            ),
+        ] {
+            let mut whole = more;
+            whole["tool"] = tool.clone();
+            assert_eq!(run(whole).trouble, [why]);
+        }
+        let clean = json!({ "tool": tool, "results": [], "invocations": [{ "executionSuccessful": true }] });
+        assert!(run(clean).trouble.is_empty());
+    }
+}

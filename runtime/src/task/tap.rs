@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Reported>, String> {
     let mut reader = Reader::default();
     for line in text.lines() {
         reader.line(line.trim_end_matches('\r'));
-        if reader.tests > limits::RESULTS_PER_RUN {
+        if reader.tests.max(reader.before.len()) > limits::RESULTS_PER_RUN {
             return Err(format!("it has more than {} tests", limits::RESULTS_PER_RUN));
         }
     }
@@ -121,6 +121,8 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use proptest::prelude::*;
 
     use super::super::Outcome::{Failed, Info, NeedsInspection, Passed};
     use super::*;
@@ -259,10 +261,34 @@ mod tests {
 
     #[test]
     fn tests_and_depth_are_bounded() {
-        assert!(read(&"ok\n".repeat(limits::RESULTS_PER_RUN + 1)).unwrap_err().contains("more than"));
+        for line in ["ok\n", "1..1\n"] {
+            assert!(
+                read(&line.repeat(limits::RESULTS_PER_RUN + 2)).unwrap_err().contains("more than"),
+                "{line}"
+            );
+        }
         let nested = |level: usize| format!("{}ok 1 - x\n", " ".repeat(level * INDENT));
         assert_eq!(read(&nested(limits::RESULTS_DEPTH)).unwrap().len(), 0);
         let deep: String = (0..limits::RESULTS_DEPTH).rev().map(nested).collect();
         assert!(read(&deep).unwrap().iter().all(|one| one.name.len() < 2 * limits::RESULT_NAME_BYTES + 10));
+    }
+
+    proptest! {
+        /// However lines follow each other: each test is one report, and none that failed is called better, unless it stands
+        /// within one that is skipped or to do.
+        #[test]
+        fn no_test_is_lost(lines in prop::collection::vec((0..4_usize, 0..8_usize), 0..30)) {
+            const LINES: [&str; 8] =
+                ["ok 1 - a", "not ok 2 - b", "ok 2 - c # TODO", "1..2", "# Subtest: b", "words", "pragma +strict", "TAP version 14"];
+            let text: String = lines.iter().map(|(level, line)| format!("{}{}\n", "    ".repeat(*level), LINES[*line])).collect();
+            let reported = read(&text).unwrap();
+            let tests = lines.iter().filter(|(_, line)| *line < 3).count();
+            prop_assert_eq!(reported.iter().filter(|one| one.data.contains_key("number")).count(), tests);
+            let outermost = lines.iter().filter(|(level, line)| *level == 0 && *line == 1).count();
+            prop_assert!(reported.iter().filter(|one| one.outcome == Failed).count() >= outermost);
+            let within_todo = lines.iter().any(|(_, line)| *line == 2);
+            let failed = lines.iter().filter(|(_, line)| *line == 1).count();
+            prop_assert!(within_todo || reported.iter().filter(|one| one.outcome == Failed).count() == failed);
+        }
     }
 }
