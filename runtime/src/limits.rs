@@ -98,8 +98,8 @@ pub const RESULTS_BYTES: u64 = 16 << 20;
 pub const RESULTS_PROBLEMS: usize = 1_000;
 /// Most results of one run.
 pub const RESULTS_PER_RUN: usize = 10_000;
-/// Most files of results of one run.
-pub const RESULTS_FILES: usize = 100;
+/// Most files of results of one run: an analyzer may write one for each source file.
+pub const RESULTS_FILES: usize = 1_000;
 /// Longest name of a test case, item or type.
 pub const RESULT_NAME_BYTES: usize = 512;
 /// Longest note of a result; what is beyond is cut.
@@ -112,6 +112,10 @@ pub const RESULT_ARTIFACTS: usize = 1_000;
 pub const RESULT_PLACES: usize = 100;
 /// Longest list within a file of results of an analyzer; no real one that fits into `RESULTS_FILE_BYTES` is longer.
 pub const RESULTS_LISTED: usize = 20_000;
+/// Most tables and lists of a JSON file of results: ten thousand results with some data each.
+pub const RESULTS_TABLES: usize = 100_000;
+/// Most nodes of a YAML file of results, single values among them: ten thousand results with a dozen keys each.
+pub const RESULTS_YAML_NODES: usize = 300_000;
 /// Most attributes of one XML element: each is compared with all before it.
 pub const RESULTS_XML_ATTRIBUTES: usize = 100;
 /// Deepest nesting of a results file.

@@ -86,6 +86,23 @@ fn the_files_of_one_tool_are_one_result() {
 }
 
 #[test]
+fn an_analyzer_may_write_a_file_for_each_source_file_within_bounds() {
+    let clean = fixture("clang-clean.sarif");
+    let names: Vec<String> = (0..=1_000).map(|number| format!("{number:04}.sarif")).collect();
+    let all: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), clean.as_slice())).collect();
+    let collected = of_files("\"sarif:*.sarif\"", &all[..1_000]);
+    assert_eq!(outcomes(&collected.results), [("dist.demo.clang", Passed)]);
+    assert_eq!((collected.results[0].artifacts.len(), collected.problems.len()), (1_000, 0));
+    let collected = of_files("\"sarif:*.sarif\"", &all);
+    assert_eq!(outcomes(&collected.results), [("dist.demo", NeedsInspection), ("dist.demo.clang", Passed)]);
+    assert!(
+        collected.results[0].note.contains("more than 1000 files of results"),
+        "{:?}",
+        collected.results[0]
+    );
+}
+
+#[test]
 fn sarif_of_eslint_with_a_suppressed_result_is_read() {
     let collected = of("sarif", "eslint.sarif");
     assert_eq!(

@@ -256,6 +256,11 @@ fn malformed_results_need_inspection_and_are_kept() {
     assert_rejected("results: [{note: x}]", "neither `outcome` nor `result`");
     assert_rejected("results: [{outcome: [PASSED]}]", "`outcome` is not text");
     assert_rejected("results: [{outcome: PASSED, outcome: FAILED}]", "duplicate");
+    assert_rejected(r#"{"outcome": "PASSED", "outcome": "FAILED"}"#, "duplicate");
+    assert_rejected(
+        format!("{{\"outcome\": \"PASSED\", \"x\": [{}0]}}", "{\"a\":0},".repeat(200_000)),
+        "it is not YAML",
+    );
     assert_rejected("a: b: c: [", "it is not YAML");
     assert_rejected(b"\xff\xfe\x00", "not UTF-8");
     assert_rejected("results: [{outcome: PASSED}]\n---\nresults: [{outcome: FAILED}]\n", "not YAML");

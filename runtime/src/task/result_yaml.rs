@@ -10,6 +10,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Options, alias_limits, budget, options};
 
 use super::Outcome;
+use super::bounded;
 use super::reported::{Naming, Reported};
 use crate::limits;
 
@@ -42,17 +43,16 @@ pub(super) fn items(text: &str) -> Result<Vec<Value>, String> {
 pub(super) fn parse(text: &str) -> Result<Value, String> {
     let start = text.trim_start();
     if start.starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str(text)
+        && let Ok(value) = bounded::json(text)
     {
         return Ok(value);
     }
-    let nodes = usize::try_from(limits::RESULTS_FILE_BYTES / 8).unwrap_or(usize::MAX);
     let bounds: Options = options! {
         budget: budget! {
             max_depth: limits::RESULTS_DEPTH,
             max_documents: 1,
-            max_events: nodes,
-            max_nodes: nodes,
+            max_events: limits::RESULTS_YAML_NODES,
+            max_nodes: limits::RESULTS_YAML_NODES,
             max_aliases: 1_000,
             max_anchors: 1_000,
         },
