@@ -77,7 +77,7 @@ impl Verdict {
 pub(super) fn results(analyses: Vec<(String, Analysis)>) -> Vec<Reported> {
     let mut tools: BTreeMap<String, Tool> = BTreeMap::new();
     for (file, analysis) in analyses {
-        let tool = tools.entry(word(&analysis.tool)).or_default();
+        let tool = tools.entry(word(&analysis.tool, "analyzer")).or_default();
         if !tool.files.contains(&file) {
             tool.files.push(file);
         }
@@ -136,7 +136,7 @@ impl Tool {
     fn rule(&self, tool: &str, findings: &[Finding]) -> Reported {
         let verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Holds);
         let rule = findings.first().map_or("", |finding| finding.rule.as_str());
-        let name = if rule.trim().is_empty() { "other".to_owned() } else { word(rule) };
+        let name = word(rule, "other");
         let mut worst = findings.iter().filter(|finding| finding.verdict == verdict);
         let first = worst.next().map(Finding::sentence).unwrap_or_default();
         let count = shown(findings);
@@ -210,9 +210,12 @@ fn shown(findings: &[Finding]) -> usize {
     findings.iter().filter(|finding| finding.verdict != Verdict::Holds).count()
 }
 
-/// A part of a test case's name: without white space.
-fn word(name: &str) -> String {
-    cut(&one_line(name).replace(' ', "-"), limits::RESULT_NAME_BYTES)
+/// A part of a test case's name: without white space, and not empty.
+fn word(name: &str, otherwise: &str) -> String {
+    match one_line(name) {
+        name if name.is_empty() => otherwise.to_owned(),
+        name => cut(&name.replace(' ', "-"), limits::RESULT_NAME_BYTES),
+    }
 }
 
 fn counted(count: usize, noun: &str) -> String {
@@ -251,6 +254,20 @@ mod tests {
                 ("my-tool.holds", Outcome::Passed, "it holds, said 1 time"),
                 ("my-tool.remark", Outcome::Info, "a.c:2: wrong"),
             ]
+        );
+    }
+
+    #[test]
+    fn what_has_no_name_gets_one() {
+        let analysis = Analysis {
+            tool: " ".into(),
+            findings: vec![finding("", 1, Verdict::Broken)],
+            ..Analysis::default()
+        };
+        let all = results(vec![("f".into(), analysis)]);
+        assert_eq!(
+            all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(),
+            ["analyzer", "analyzer.other"]
         );
     }
 
