@@ -65,3 +65,36 @@ fn usual_share(graph: &Graph, part: ExprId) -> f64 {
         _ => USUAL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::super::access::{Known, ways};
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn what_is_known_already_comes_last_and_what_costs_much_later() {
+        let compared = |op, value: ExprId| Expr::Compare(op, value, 3);
+        let exprs = vec![
+            Expr::EventValue(0),
+            Expr::EventValue(1),
+            Expr::EventValue(2),
+            Expr::Const(Value::Text("x".into())),
+            compared(CompareOp::Equal, 0),
+            compared(CompareOp::NotEqual, 1),
+            Expr::Like(2, "*long-enough*".into()),
+            compared(CompareOp::Equal, 1),
+            Expr::And(vec![4, 5, 6, 7]),
+        ];
+        let graph = Graph { exprs, ..Graph::default() };
+        let mut found = Ways::default();
+        ways(&graph, &Known::new(&graph), 8, &mut found);
+        let shares = found.all.iter().map(|way| (0.01, *way));
+        let taken = found.all.iter().find(|way| way.part == 0).copied();
+        let cost = |part| if part == 6 { 5 } else { 1 };
+        let order = parts_in_order(&graph, 8, (shares, &found), taken, None, cost).unwrap();
+        assert_eq!(order, [7, 6, 5, 4]);
+        assert_eq!(parts_in_order(&graph, 4, (std::iter::empty(), &found), taken, None, cost), None);
+    }
+}
