@@ -68,7 +68,7 @@ fn usual_share(graph: &Graph, part: ExprId) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::super::access::{Known, ways};
     use super::*;
     use crate::value::Value;
