@@ -89,6 +89,42 @@ fn what_long_texts_cost_is_counted() {
 }
 
 #[test]
+fn what_is_copied_for_each_subject_is_counted() {
+    let text = event(
+        "a: [string] each s: string",
+        "a: [string], rows: [{ s: string }]",
+        "each r in rows a = a s = r.s",
+    );
+    let rows = |count: usize| (0..count).map(|n| json!({"s": format!("s{n}")})).collect::<Vec<_>>();
+    let ask = |what: &str, subjects: usize| {
+        let body = json!({"a": vec!["x"; 10_000], "rows": rows(subjects)});
+        judged(
+            &format!("{text}rule slow on e where s != \"\" run t {what}\nrule quick on e run t\n"),
+            "x.y",
+            &body,
+        )
+    };
+    for what in ["once per a within 1h", "after 1h quiet per a"] {
+        assert_eq!(ask(what, 20).refused, [], "{what}");
+        let judgement = ask(what, 2_000);
+        let refused = judgement.refused.first().unwrap();
+        assert_eq!(refused.rule.as_deref(), Some("slow"), "{what}");
+        assert!(refused.reason.contains("steps"), "{}", refused.reason);
+    }
+}
+
+#[test]
+fn a_regular_expression_costs_its_states() {
+    let text = event("a: string", "a: string", "a = a");
+    let judge = |pattern: &str, length: usize| {
+        let rule = format!("{text}rule slow on e where a matches r\"{pattern}\" run t\n");
+        judged(&rule, "x.y", &json!({"a": "a".repeat(length)})).refused.len()
+    };
+    let large = "[az]*a[az]{2000}[^az]";
+    assert_eq!((judge(large, 1_000), judge("a[^az]", 900_000), judge(large, 900_000)), (0, 0, 1));
+}
+
+#[test]
 fn every_value_that_an_enum_does_not_list_is_noted_once() {
     let text = event("c: [colour]", "c: [colour]", "c = c");
     let text = format!("enum colour {{ red, green }}\n{text}on e where any(x in c where x == red) run t\n");

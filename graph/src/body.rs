@@ -2,7 +2,8 @@
 //!
 //! Comes in: a body that is valid JSON, and the trie of paths that the rules of its topic read. Goes out: a small tree of just
 //! those values, in the message's own memory. Everything else is passed over unread (`scan`), and the pass ends as soon as
-//! everything wanted was found. It types nothing: that is `reading`, by the dialect that fits.
+//! everything wanted was found. Who waits for a value is told of it, or of its absence, on the way. It types nothing: that is
+//! `reading`, by the dialect that fits.
 
 use std::fmt;
 
@@ -52,6 +53,8 @@ pub(crate) struct Wanted {
 struct Member {
     name: Box<str>,
     key: Key,
+    /// Its place among the members.
+    place: usize,
     /// A bit that no other of the first 64 members has; later ones have none.
     bit: u64,
     id: NameId,
@@ -79,13 +82,14 @@ impl Wanted {
         let at = match self.places.get(&name) {
             Some(at) => *at,
             None => {
-                self.places.insert(name.clone(), self.members.len());
+                let place = self.members.len();
+                self.places.insert(name.clone(), place);
                 self.hints |= hint(name.as_bytes());
                 let key = Key::of(name.as_bytes());
-                let bit = 1u64.unbounded_shl(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
+                let bit = 1u64.unbounded_shl(u32::try_from(place).unwrap_or(u32::MAX));
                 let (below, on_value, on_absence) = (Self::default(), Vec::new(), Vec::new());
-                self.members.push(Member { name, key, bit, id: *first, below, on_value, on_absence });
-                self.members.len().saturating_sub(1)
+                self.members.push(Member { name, key, place, bit, id: *first, below, on_value, on_absence });
+                place
             }
         };
         if let Some(member) = self.members.get_mut(at) {
@@ -94,22 +98,27 @@ impl Wanted {
     }
 
     /// Somebody is to be told what stands at the end of a path that was added.
-    pub(crate) fn tell_value(&mut self, steps: &[NameId], who: u32) {
+    pub(crate) fn tell_value(&mut self, steps: &[NameId], names: &[Box<str>], who: u32) {
         let Some((first, rest)) = steps.split_first() else { return };
-        let Some(member) = self.members.iter_mut().find(|member| member.id == *first) else { return };
+        let Some(member) = self.member_mut(*first, names) else { return };
         match rest {
             [] => member.on_value.push(who),
-            _ => member.below.tell_value(rest, who),
+            _ => member.below.tell_value(rest, names, who),
         }
     }
 
     /// Somebody is to be told that an object on the way has no such member.
-    pub(crate) fn tell_absence(&mut self, steps: &[NameId], who: u32) {
+    pub(crate) fn tell_absence(&mut self, steps: &[NameId], names: &[Box<str>], who: u32) {
         let Some((first, rest)) = steps.split_first() else { return };
-        let Some(member) = self.members.iter_mut().find(|member| member.id == *first) else { return };
-        self.awaited |= member.bit;
+        let Some(member) = self.member_mut(*first, names) else { return };
+        let bit = member.bit;
         member.on_absence.push(who);
-        member.below.tell_absence(rest, who);
+        member.below.tell_absence(rest, names, who);
+        self.awaited |= bit;
+    }
+
+    fn member_mut(&mut self, id: NameId, names: &[Box<str>]) -> Option<&mut Member> {
+        self.members.get_mut(*self.places.get(names.get(id as usize)?)?)
     }
 
     #[inline]
@@ -254,6 +263,33 @@ impl fmt::Display for TooMuch {
     }
 }
 
+/// Which wanted members an object has shown so far.
+struct Seen<'m> {
+    bits: u64,
+    /// By their places, where some have no bit.
+    all: &'m mut [bool],
+}
+
+impl<'m> Seen<'m> {
+    #[inline]
+    fn none(wanted: &Wanted, memory: &'m Bump) -> Self {
+        let many = wanted.members.last().filter(|last| last.bit == 0);
+        let all =
+            many.map_or_else(Default::default, |last| memory.alloc_slice_fill_copy(last.place + 1, false));
+        Self { bits: 0, all }
+    }
+
+    #[inline]
+    fn is_new(&mut self, member: &Member) -> bool {
+        if member.bit == 0 {
+            return self.all.get_mut(member.place).is_some_and(|seen| !std::mem::replace(seen, true));
+        }
+        let is_new = self.bits & member.bit == 0;
+        self.bits |= member.bit;
+        is_new
+    }
+}
+
 struct Reader<'m, T> {
     text: &'m str,
     scanner: Scanner<'m>,
@@ -298,7 +334,7 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
         let scanner = self.scanner;
         let base = self.members.len();
         let all = base + wanted.members.len();
-        let mut seen = 0;
+        let mut seen = Seen::none(wanted, self.memory);
         let mut behind = Behind { at: from, open: 0 };
         let end = loop {
             if self.members.len() == all {
@@ -309,7 +345,7 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
                 Err(end) => break Behind { at: end + 1, open: 0 },
             };
             let pair = scanner.member(quote);
-            let Some(member) = self.new_member(&pair, quote, wanted, &mut seen, base) else {
+            let Some(member) = self.new_member(&pair, quote, wanted, &mut seen) else {
                 behind = Behind { at: scanner.skip_value(pair.value, pair.first), open: 0 };
                 continue;
             };
@@ -323,8 +359,8 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
             (raw, behind) = self.value((pair.value, pair.first), &member.below, depth)?;
             self.member(member, raw);
         };
-        if wanted.awaited & !seen != 0 && self.lists == 0 {
-            self.absent(wanted, seen);
+        if wanted.awaited & !seen.bits != 0 && self.lists == 0 {
+            self.absent(wanted, seen.bits);
         }
         let members = self.memory.alloc_slice_copy(self.members.get(base..).unwrap_or_default());
         if members.len() > FEW_MEMBERS {
@@ -363,8 +399,7 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
         pair: &Pair<'m>,
         quote: usize,
         wanted: &'w Wanted,
-        seen: &mut u64,
-        base: usize,
+        seen: &mut Seen<'_>,
     ) -> Option<&'w Member> {
         let member = match wanted.find(pair.name) {
             None if pair.escapes => {
@@ -373,13 +408,7 @@ impl<'m, T: FnMut(&[u32], Told<'m>)> Reader<'m, T> {
             }
             plain => plain?,
         };
-        let is_new = if member.bit == 0 {
-            self.members.iter().skip(base).all(|(name, _)| *name != member.id)
-        } else {
-            *seen & member.bit == 0
-        };
-        *seen |= member.bit;
-        is_new.then_some(member)
+        seen.is_new(member).then_some(member)
     }
 
     /// The list whose first element may begin at `from`.

@@ -176,7 +176,7 @@ pub(crate) fn look<'m>(
     tell: &mut dyn FnMut(Seen<'_, 'm>),
 ) {
     let Some(plan) = matcher.plan(topic) else { return };
-    let (raw, paths) = match reading::read_body(body, &plan, memory) {
+    let (raw, paths) = match reading::read_body(body, matcher, &plan, memory) {
         Ok(read) => read,
         Err(reason) => return tell(Seen::Unreadable { reason }),
     };

@@ -1,7 +1,7 @@
 //! What a topic asks for: the events that its messages may be, and what is read of their bodies.
 //!
 //! Comes in: a matcher's declarations and a topic. Goes out: its plan, put together when the topic is first seen: patterns are
-//! compared word by word, and the wanted paths of all its events become one trie.
+//! compared word by word, and the wanted paths of all its events become one trie, which knows who waits for what stands where.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,6 @@ use crate::graph::{Dialect, Path, Presence, Root, TopicPlan};
 use crate::index::{Level, Source};
 use crate::matcher::Matcher;
 use crate::node::{NONE, NodeId};
-use crate::reading::Leaf;
 use crate::topic;
 use crate::types::Type;
 
@@ -105,8 +104,8 @@ pub(crate) struct Plan {
     pub(crate) wanted: Wanted,
     /// For each path of the rule set its place among those that are read here, or `NONE`.
     pub(crate) path_places: Vec<u32>,
-    /// How each of these is read.
-    pub(crate) leaves: Vec<Leaf>,
+    /// Those paths.
+    pub(crate) paths: Vec<u32>,
     /// Places of those that differ from subject to subject.
     pub(crate) subject_paths: Vec<u32>,
 }
@@ -207,8 +206,8 @@ impl Plan {
                 continue;
             };
             *place = at;
-            plan.leaves.push(Leaf::of(path));
-            plan.tell(path, steps, at);
+            plan.paths.push(id);
+            plan.tell(path, steps, &matcher.names.all, at);
         }
         plan.find_values(matcher);
         Some(plan)
@@ -231,16 +230,17 @@ impl Plan {
     }
 
     /// Sees to it that what a path reads is known once the body was read, if that is easily said.
-    fn tell(&mut self, path: &Path, steps: &[NameId], at: u32) {
+    fn tell(&mut self, path: &Path, steps: &[NameId], names: &[Box<str>], at: u32) {
         if path.root == Root::Subject {
             return self.subject_paths.push(at);
         }
-        if Leaf::of(path).is_plain() {
-            self.wanted.tell_value(steps, at);
+        let is_plain = matches!(path.ty, Type::String | Type::Int | Type::Bool | Type::Float);
+        if is_plain && path.lists.is_empty() {
+            self.wanted.tell_value(steps, names, at);
         }
         if path.presence == Presence::Optional {
             let objects = path.lists.first().map_or(steps.len(), |list| *list as usize);
-            self.wanted.tell_absence(steps.get(..objects).unwrap_or_default(), at);
+            self.wanted.tell_absence(steps.get(..objects).unwrap_or_default(), names, at);
         }
     }
 

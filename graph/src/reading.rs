@@ -2,7 +2,8 @@
 //!
 //! Comes in: a path, the wanted part of the body, a subject. Goes out: a `Cell`: the typed value, or why there is none: absent, null,
 //! or open because something of another shape stands there, with what was expected and what was found. Lists are walked
-//! through only where the path says so. What was read is kept for as long as it holds.
+//! through only where the path says so. Plain values and what is absent are known once the body was read (`read_body`), the others when
+//! they are asked for; what was read is kept for as long as it holds.
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -12,6 +13,7 @@ use crate::datum::Datum;
 use crate::evr::EvrParts;
 use crate::graph::{Path, Presence, Root};
 use crate::judgement::Note;
+use crate::matcher::Matcher;
 use crate::nvr::NvrParts;
 use crate::open::{Misfit, Open};
 use crate::plan::Plan;
@@ -19,88 +21,40 @@ use crate::scene::{Cell, Scene};
 use crate::time;
 use crate::types::Type;
 
-/// How a path is read that leads through objects to a plain value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leaf {
-    plain: Option<Plain>,
-    presence: Presence,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plain {
-    Bool,
-    Int,
-    Float,
-    Text,
-}
-
-impl Leaf {
-    pub(crate) fn of(path: &Path) -> Self {
-        let plain = Plain::of(&path.ty).filter(|_| path.lists.is_empty());
-        Self { plain, presence: path.presence }
-    }
-
-    /// Whether it is read as soon as it is met.
-    pub(crate) fn is_plain(self) -> bool {
-        self.plain.is_some()
-    }
-
-    /// What it reads; none: that needs a second look.
-    #[inline]
-    fn read<'m>(self, raw: Raw<'m>) -> Option<Cell<'m>> {
-        match raw {
-            Raw::Null => Some(Cell::Null).filter(|_| self.presence == Presence::Optional),
-            raw => self.plain?.read(raw).map(Cell::Value),
-        }
-    }
-}
-
-impl Plain {
-    #[inline]
-    fn of(ty: &Type) -> Option<Self> {
-        match ty {
-            Type::Bool => Some(Self::Bool),
-            Type::Int => Some(Self::Int),
-            Type::Float => Some(Self::Float),
-            Type::String => Some(Self::Text),
-            _ => None,
-        }
-    }
-
-    /// Most values have just the type that is asked for; none: that needs a second look.
-    #[inline]
-    fn read<'m>(self, raw: Raw<'m>) -> Option<Datum<'m>> {
-        match (self, raw) {
-            (Self::Text, Raw::Text(text)) => Some(Datum::Text(text)),
-            (Self::Int, Raw::Int(n)) => Some(Datum::Int(n)),
-            (Self::Bool, Raw::Bool(truth)) => Some(Datum::Bool(truth)),
-            (Self::Float, Raw::Float(f)) => Some(Datum::Float(f)),
-            _ => None,
-        }
-    }
-}
-
 /// Reads the wanted part of a body, and what is easily read of a plan's paths: for each what stands there, or none where that is
 /// still to be found out.
 pub(crate) fn read_body<'m>(
     body: Body<'m>,
+    matcher: &Matcher,
     plan: &Plan,
     memory: &'m Bump,
 ) -> Result<(Raw<'m>, &'m mut [Option<Cell<'m>>]), String> {
-    let paths = memory.alloc_slice_fill_copy(plan.leaves.len(), None);
+    let cells = memory.alloc_slice_fill_copy(plan.paths.len(), None);
     let raw = body::read(body, &plan.wanted, memory, |who, told| {
         for at in who {
-            let (Some(path), Some(leaf)) = (paths.get_mut(*at as usize), plan.leaves.get(*at as usize))
-            else {
-                continue;
-            };
-            *path = match told {
-                Told::Value(raw) => leaf.read(raw),
+            let path =
+                plan.paths.get(*at as usize).and_then(|path| matcher.declared.paths.get(*path as usize));
+            let (Some(cell), Some(path)) = (cells.get_mut(*at as usize), path) else { continue };
+            *cell = match told {
                 Told::Absence => Some(Cell::Absent),
+                Told::Value(Raw::Null) => Some(Cell::Null).filter(|_| path.presence == Presence::Optional),
+                Told::Value(raw) => plain(&path.ty, raw).map(Cell::Value),
             };
         }
     })?;
-    Ok((raw, paths))
+    Ok((raw, cells))
+}
+
+/// A value that already is what is asked for, as most are; none: that needs a second look.
+#[inline]
+fn plain<'m>(ty: &Type, raw: Raw<'m>) -> Option<Datum<'m>> {
+    match (ty, raw) {
+        (Type::String, Raw::Text(text)) => Some(Datum::Text(text)),
+        (Type::Int, Raw::Int(n)) => Some(Datum::Int(n)),
+        (Type::Bool, Raw::Bool(truth)) => Some(Datum::Bool(truth)),
+        (Type::Float, Raw::Float(f)) => Some(Datum::Float(f)),
+        _ => None,
+    }
 }
 
 impl<'m> Scene<'m> {
@@ -152,11 +106,16 @@ impl<'m> Scene<'m> {
     fn end_of(&mut self, path: &'m Path, ty: &'m Type, end: End<'m>) -> Cell<'m> {
         let required = path.presence == Presence::Required;
         let misfit = match end {
-            End::Raw(raw) => match self.typed(raw, ty, path) {
-                Ok(Cell::Null) if required => Misfit::Missing(path, "null", ty),
-                Ok(cell) => return cell,
-                Err(misfit) => misfit,
-            },
+            End::Raw(raw) => {
+                if let Some(value) = plain(ty, raw) {
+                    return Cell::Value(value);
+                }
+                match self.converted(raw, ty, path) {
+                    Ok(Cell::Null) if required => Misfit::Missing(path, "null", ty),
+                    Ok(cell) => return cell,
+                    Err(misfit) => misfit,
+                }
+            }
             End::Absent if required => Misfit::Missing(path, "absent", ty),
             End::Absent => return Cell::Absent,
             End::NoObject(at, raw) => Misfit::NoObject(path, at, raw),
@@ -179,16 +138,12 @@ impl<'m> Scene<'m> {
         }
     }
 
-    /// A raw value as a type; the error says what was found instead.
-    fn typed(&mut self, raw: Raw<'m>, ty: &'m Type, path: &'m Path) -> Result<Cell<'m>, Misfit<'m>> {
+    /// A value that has to be made into what is asked for; the error says what was found instead.
+    fn converted(&mut self, raw: Raw<'m>, ty: &'m Type, path: &'m Path) -> Result<Cell<'m>, Misfit<'m>> {
         let value = match (ty, raw) {
             (_, Raw::Null) => return Ok(Cell::Null),
-            (Type::Bool, Raw::Bool(b)) => Some(Datum::Bool(b)),
-            (Type::Int, Raw::Int(n)) => Some(Datum::Int(n)),
             #[expect(clippy::cast_precision_loss, reason = "a float is what the shape asks for")]
             (Type::Float, Raw::Int(n)) => Some(Datum::Float(n as f64)),
-            (Type::Float, Raw::Float(f)) => Some(Datum::Float(f)),
-            (Type::String, Raw::Text(t)) => Some(Datum::Text(t)),
             (Type::Enum(_), Raw::Text(t)) => {
                 self.note_unknown(ty, Datum::Text(t));
                 Some(Datum::Text(t))
@@ -221,13 +176,12 @@ impl<'m> Scene<'m> {
         path: &'m Path,
     ) -> Result<Datum<'m>, Misfit<'m>> {
         let values = self.memory.alloc_slice_fill_copy(items.len(), Datum::Bool(false));
-        let plain = Plain::of(item);
         for (to, raw) in values.iter_mut().zip(items) {
-            if let Some(value) = plain.and_then(|plain| plain.read(*raw)) {
+            if let Some(value) = plain(item, *raw) {
                 *to = value;
                 continue;
             }
-            *to = match self.typed(*raw, item, path)? {
+            *to = match self.converted(*raw, item, path)? {
                 Cell::Value(value) => value,
                 // In a list that nobody declared, null is an element like any other.
                 _ if *item == Type::Anything => self.sketched(*raw),
@@ -244,14 +198,13 @@ impl<'m> Scene<'m> {
         let names = matcher.fields.get(id as usize).map(|names| &**names).unwrap_or_default();
         let values = self.memory.alloc_slice_fill_copy(fields.len(), None);
         for ((to, field), name) in values.iter_mut().zip(fields).zip(names) {
-            if let Some(raw) = raw.member(*name)
-                && let Some(value) = Plain::of(&field.ty).and_then(|plain| plain.read(*raw))
-            {
+            let raw = raw.member(*name);
+            if let Some(value) = raw.and_then(|raw| plain(&field.ty, *raw)) {
                 *to = Some(value);
                 continue;
             }
-            let cell = match raw.member(*name) {
-                Some(raw) => self.typed(*raw, &field.ty, path)?,
+            let cell = match raw {
+                Some(raw) => self.converted(*raw, &field.ty, path)?,
                 None => Cell::Absent,
             };
             match cell {

@@ -198,8 +198,12 @@ impl Sections {
     }
 
     fn section(&self, which: Section) -> &[u8] {
+        self.section_of((*self.bytes).as_ref(), which)
+    }
+
+    fn section_of<'b>(&self, bytes: &'b [u8], which: Section) -> &'b [u8] {
         let range = self.ranges.get(which as usize).cloned().unwrap_or_default();
-        (*self.bytes).as_ref().get(range).unwrap_or_default()
+        bytes.get(range).unwrap_or_default()
     }
 
     pub(crate) fn matching_bytes(&self) -> usize {
@@ -208,10 +212,7 @@ impl Sections {
 
     pub(crate) fn tables(&self) -> Tables<'_> {
         let bytes = (*self.bytes).as_ref();
-        Tables::new(|which| {
-            let range = self.ranges.get(which as usize).cloned().unwrap_or_default();
-            bytes.get(range).unwrap_or_default()
-        })
+        Tables::new(|which| self.section_of(bytes, which))
     }
 
     pub(crate) fn declarations(&self) -> Result<Declarations, LoadError> {

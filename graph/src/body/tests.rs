@@ -87,8 +87,8 @@ proptest! {
         let place = |step: &&str| u32::try_from(names.iter().position(|n| **n == **step).unwrap()).unwrap();
         for (who, path) in (0..).zip(paths) {
             let steps: Vec<NameId> = path.iter().map(place).collect();
-            wanted.tell_value(&steps, who);
-            wanted.tell_absence(&steps, who);
+            wanted.tell_value(&steps, &names, who);
+            wanted.tell_absence(&steps, &names, who);
         }
         let (text, memory) = (value.to_string(), Bump::new());
         let mut told = vec![None; paths.len()];

@@ -29,13 +29,7 @@ pub(super) fn parts_in_order(
     let mut shares = vec![None; parts.len()];
     for (share, way) in all {
         let holds = match check {
-            _ if taken == Some(way) => {
-                if is_exact(ways, way) {
-                    1.0
-                } else {
-                    USUAL
-                }
-            }
+            _ if taken == Some(way) => share_once_found(ways, way),
             Some(check) if check.way == way => (share / check.least).min(1.0),
             _ => share,
         };
@@ -52,9 +46,9 @@ pub(super) fn parts_in_order(
     Some(rated.into_iter().map(|(_, part)| part).collect())
 }
 
-/// Whether a message that shows the way is all but sure to be what was meant.
-fn is_exact(ways: &Ways, way: Way) -> bool {
-    ways.keys(way).iter().all(|key| !matches!(key.need, Need::Gram(..)))
+/// The share of messages that hold what is meant, of those that hold a key of it: a piece from the middle of a text says little.
+fn share_once_found(ways: &Ways, way: Way) -> f64 {
+    if ways.keys(way).iter().any(|key| matches!(key.need, Need::Gram(..))) { USUAL } else { 1.0 }
 }
 
 fn usual_share(graph: &Graph, part: ExprId) -> f64 {
