@@ -94,7 +94,8 @@ fn ours(work: &Workload, expected: &[Firing]) -> Result<String, Box<dyn Error>> 
         return Ok("wrong".to_owned());
     }
     Ok(best_of(work, 3, |bytes| {
-        ours.matches(bytes);
+        // Peers get bytes as well.
+        std::hint::black_box(str::from_utf8(bytes).map_or(0, |text| ours.matches(text)));
     }))
 }
 
