@@ -37,12 +37,17 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["runtime/src/store/"]),
     ("git2", &["runtime/src/worker/fetch.rs", "runtime/src/worker/fetch/"]),
     ("zeromq", &["runtime/src/worker/publish_zmq.rs"]),
+    ("seccompiler", &["runtime/src/executor/seccomp.rs"]),
     ("lapin", &["runtime/src/source/amqp.rs", "runtime/src/source/amqp/"]),
 ];
 
-/// Where a process is started: one room, and the two workers that are the last steps into a command.
-const SPAWNERS: &[&str] =
-    &["runtime/src/spawn.rs", "runtime/src/worker/exec.rs", "runtime/src/worker/mind.rs"];
+/// Where a process is started: one room, and the workers that are the last steps into a command.
+const SPAWNERS: &[&str] = &[
+    "runtime/src/spawn.rs",
+    "runtime/src/worker/cage.rs",
+    "runtime/src/worker/exec.rs",
+    "runtime/src/worker/mind.rs",
+];
 
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;

@@ -18,7 +18,7 @@ use crate::class::ErrorClass;
 use crate::config::{Config, ConfigError};
 use crate::dispatch;
 use crate::effect::{Effects, Real};
-use crate::executor::{self, MissingLayers};
+use crate::executor::{Executor, MissingLayers};
 use crate::facts::{self, Asking, Providers};
 use crate::generation::Generation;
 use crate::held::{self, Holding};
@@ -220,9 +220,9 @@ impl House {
                 lock.check(tasks).map_err(|message| LockError { path: config.lock.clone(), message })
             })
             .map_err(DaemonError::Lock)?;
-        let layers = executor::layers();
-        layers.check(&config.executor.require).map_err(DaemonError::Layers)?;
-        tracing::info!(%layers, "tasks run behind these layers of isolation");
+        let executor = Executor::new(options.workers.clone());
+        executor.layers.check(&config.executor.require).map_err(DaemonError::Layers)?;
+        executor.announce();
         let filter = config.topic_filter().map_err(|e| {
             DaemonError::Config(ConfigError { path: PathBuf::new(), line: None, message: e.to_string() })
         })?;
@@ -240,6 +240,7 @@ impl House {
             lock: config.lock.clone(),
             downloads: DownloadConfig { koji: config.downloads.koji.clone() },
             workers: options.workers.clone(),
+            executor,
         };
         let effects = Real::new(store.clone(), Arc::new(performer), sinks);
         store

@@ -154,6 +154,26 @@ pub const TASK_ADDRESS_SPACE_BYTES: u64 = 16 << 30;
 pub const TASK_FILE_BYTES: u64 = 10 << 30;
 /// Processes of the user that tasks run as, all tasks together.
 pub const TASK_PROCESSES: u64 = 4096;
+/// Memory of all processes of a task together, where neither its manifest nor the site says.
+pub const TASK_MEMORY_BYTES: u64 = 8 << 30;
+/// Disk of one run, where neither its manifest nor the site says: a DVD image twice, and as much to make it from.
+pub const TASK_DISK_BYTES: u64 = 30 << 30;
+/// Files of one run: a kernel's sources with all that is built from them have some 200,000.
+pub const TASK_FILES: u64 = 1_000_000;
+/// Directories in directories of one run; whoever looks through them or removes them holds each open on the way.
+pub const TASK_DEPTH: usize = 400;
+/// What fits into a task's `/tmp`, which is memory; `TMPDIR` is on the disk.
+pub const TASK_TMP_BYTES: u64 = 256 << 20;
+/// What fits into a task's `/dev/shm`.
+pub const TASK_SHM_BYTES: u64 = 64 << 20;
+/// Files in a task's `/tmp` and `/dev/shm`: each takes a kilobyte of the kernel's memory.
+pub const TASK_TMP_FILES: u64 = 100_000;
+/// How often it is looked how much of the disk a run takes.
+pub const DISK_LOOK: Duration = Duration::from_millis(250);
+/// Looking takes at most one part of so many of a processor's time.
+pub const DISK_LOOK_SHARE: u32 = 10;
+/// The user that tasks of a daemon that is root run as: `nobody`, who owns nothing.
+pub const TASK_USER: u32 = 65_534;
 /// Open files of one process of a task.
 pub const TASK_OPEN_FILES: u64 = 1024;
 /// Address space of the fetch worker: libgit2 maps pack files in windows of 1 GiB.

@@ -7,12 +7,12 @@
 //! shell.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::class::ErrorClass;
+use crate::executor::Cage;
 use crate::limits;
 use crate::worker::frame::{Frame, FrameKind};
 use crate::worker::mind::Report;
@@ -73,13 +74,13 @@ pub struct ProcessLimits {
     pub open_files: Option<u64>,
 }
 
-/// What a command may change in the file system.
+/// What a command may see and change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Confinement {
-    /// What its user may change.
+    /// What its user may.
     User,
-    /// Only these directories (and the usual devices), held by Landlock as far as the kernel has it.
-    Writable(Vec<PathBuf>),
+    /// What a task is given, behind the layers of isolation.
+    Task(Box<Cage>),
 }
 
 /// One command to run to its end.
@@ -208,6 +209,21 @@ pub async fn capture(
     Ok(Captured { ended: ended?, stdout, stdout_cut_bytes, stderr: stderr?.0 })
 }
 
+/// Runs a program of the machine's own, with nothing inherited, to see whether it works here.
+///
+/// # Errors
+/// What it said, or why it could not be started.
+pub(crate) fn succeeds(program: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<(), String> {
+    let output = std::process::Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("{}, {}", said.trim(), output.status)) }
+}
+
 /// A pipe for a command's output: the daemon's end, and the command's.
 pub(crate) fn output_pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
@@ -297,6 +313,7 @@ impl Minded {
         self.minder.wait().await?;
         match frame.parse(FrameKind::Answer)? {
             Report::Ended(ended) => Ok(ended),
+            Report::Ready => Err(SpawnError::MinderLost),
             Report::Survivors(count) => Err(SpawnError::Survivors(count)),
             Report::Request(reason) => Err(SpawnError::Request(reason)),
             Report::Program { program, reason } => Err(SpawnError::Program { program, reason }),

@@ -9,10 +9,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use taskbot_runtime::class::ErrorClass;
-use taskbot_runtime::executor::{Ended, Layer, TaskCommand, execute_with, layers};
+use taskbot_runtime::executor::{Bounds, Ended, Executor, Layer, TaskCommand, layers};
 use taskbot_runtime::limits;
 use taskbot_runtime::spawn::{CommandRequest, Confinement, ProcessLimits, SpawnError, capture};
 use tokio_util::sync::CancellationToken;
+
+/// With all layers that this machine has.
+fn executor() -> Executor {
+    Executor::new(support::worker())
+}
 
 struct Room {
     dir: tempfile::TempDir,
@@ -36,6 +41,8 @@ impl Room {
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             log: self.path("command.log"),
             writable: vec![self.path("work")],
+            readable: Vec::new(),
+            bounds: Bounds::default(),
             timeout: Duration::from_secs(20),
         }
     }
@@ -45,7 +52,7 @@ impl Room {
     }
 
     async fn run(&self, command: TaskCommand) -> Ended {
-        execute_with(&support::worker(), command, &CancellationToken::new()).await.unwrap()
+        executor().execute(command, &CancellationToken::new()).await.unwrap()
     }
 
     fn log(&self) -> String {
@@ -92,7 +99,7 @@ async fn what_cannot_start_is_an_error_with_a_class() {
     commands.push(TaskCommand { writable: vec![room.path("absent")], ..room.command(&["true"]) });
     for command in commands {
         let argv = command.argv.clone();
-        let error = execute_with(&support::worker(), command, &CancellationToken::new()).await.unwrap_err();
+        let error = executor().execute(command, &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent, "{argv:?}: {error}");
     }
 }
@@ -130,8 +137,8 @@ async fn a_timeout_asks_then_kills() {
 async fn cancelling_ends_it_and_dropping_it_too() {
     let room = Room::new();
     let cancel = CancellationToken::new();
-    let program = support::worker();
-    let run = execute_with(&program, room.command(&["sleep", "3602"]), &cancel);
+    let executor = executor();
+    let run = executor.execute(room.command(&["sleep", "3602"]), &cancel);
     let later = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(lives("3602"));
@@ -141,7 +148,7 @@ async fn cancelling_ends_it_and_dropping_it_too() {
     assert!(!lives("3602"));
 
     let never = CancellationToken::new();
-    let dropped = execute_with(&program, room.command(&["sleep", "3603"]), &never);
+    let dropped = executor.execute(room.command(&["sleep", "3603"]), &never);
     assert!(tokio::time::timeout(Duration::from_millis(500), dropped).await.is_err());
     for _ in 0..50 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -193,7 +200,9 @@ async fn p17_landlock_holds_writes_and_signals() {
         outside.display(),
         std::process::id()
     );
-    room.shell(&script).await;
+    let mut alone = executor();
+    alone.layers = alone.layers.without(Layer::Bubblewrap);
+    alone.execute(room.command(&["sh", "-c", &script]), &CancellationToken::new()).await.unwrap();
     assert_eq!(fs::read_to_string(&outside).unwrap(), "mine");
     assert!(!Path::new("/tmp/taskbot-escape").exists());
     assert_eq!(fs::read_to_string(room.path("work/e")).unwrap(), "b\n");

@@ -1,9 +1,16 @@
 //! Executors: how a command of a task becomes a process that cannot outlive or outgrow its run.
 //!
-//! Comes in: a command, a directory, an environment and limits. Goes out: how it ended, and its log. It never
-//! passes through a shell and never inherits the daemon's environment.
+//! Comes in: a command, a directory, an environment and bounds. Goes out: how it ended, and its log. It never
+//! passes through a shell and never inherits the daemon's environment. The sandbox puts all layers around a command that
+//! the machine has: `layers` finds them, `bubblewrap`, `seccomp`, `cgroup` and `disk` are one each; what a command is given
+//! goes to its minder as a `Cage`.
 
+mod bounds;
+pub(crate) mod bubblewrap;
+pub(crate) mod cgroup;
+pub(crate) mod disk;
 mod layers;
+pub(crate) mod seccomp;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,26 +18,42 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::spawn::Ended;
-pub use layers::{Layer, Layers, MissingLayers, layers};
+pub use bounds::Bounds;
+pub use cgroup::Cgroups;
+pub use layers::{AbsentLayer, Layer, Layers, MissingLayers, layers};
 
 use crate::class::ErrorClass;
 use crate::limits;
-use crate::spawn::{self, CommandRequest, Confinement, Minded, ProcessLimits, SpawnError, WorkerProgram};
+use crate::spawn::{self, CommandRequest, Confinement, Minded, SpawnError, WorkerProgram};
 
-/// What one process of a task may use at most.
-const TASK_LIMITS: ProcessLimits = ProcessLimits {
-    cpu_seconds: Some(limits::TASK_CPU_SECONDS),
-    address_space_bytes: Some(limits::TASK_ADDRESS_SPACE_BYTES),
-    file_bytes: Some(limits::TASK_FILE_BYTES),
-    processes: Some(limits::TASK_PROCESSES),
-    open_files: Some(limits::TASK_OPEN_FILES),
-};
+/// Everything that a command of a task is given, for its minder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cage {
+    /// Directories that it may write to.
+    pub writable: Vec<PathBuf>,
+    /// Files and directories that it sees beside the system's.
+    pub readable: Vec<PathBuf>,
+    /// What it may use.
+    pub bounds: Bounds,
+    /// What is put around it.
+    pub layers: Layers,
+}
+
+/// Runs commands of tasks.
+#[derive(Clone, Debug)]
+pub struct Executor {
+    /// The program that serves as a worker process.
+    pub workers: WorkerProgram,
+    /// What is put around each command.
+    pub layers: Layers,
+}
 
 /// One command of a task, ready to start.
 #[derive(Clone, Debug)]
@@ -43,9 +66,13 @@ pub struct TaskCommand {
     pub env: BTreeMap<String, String>,
     /// File that standard output and error are appended to, at most `limits::TASK_LOG_BYTES`.
     pub log: PathBuf,
-    /// Directories it may write to; they must be there. Beside them only the usual devices, so point `TMPDIR`
-    /// and `HOME` into them.
+    /// Directories it may write to; they must be there. Beside them only the usual devices and small temporary
+    /// directories, so point `TMPDIR` and `HOME` into them.
     pub writable: Vec<PathBuf>,
+    /// Files and directories that it is to see beside the system's.
+    pub readable: Vec<PathBuf>,
+    /// What all its processes may use together.
+    pub bounds: Bounds,
     /// Wall-clock limit.
     pub timeout: Duration,
 }
@@ -86,47 +113,63 @@ impl From<SpawnError> for ExecutorError {
     }
 }
 
-/// Runs a task's command to its end; afterwards none of its processes is left.
-///
-/// # Errors
-/// `ExecutorError` if it could not be started or logged. A command that failed, timed out or was cancelled is
-/// no error.
-pub async fn execute(command: TaskCommand, cancel: &CancellationToken) -> Result<Ended, ExecutorError> {
-    execute_with(&WorkerProgram::current(), command, cancel).await
-}
+impl Executor {
+    /// The sandbox with all layers that this machine has.
+    pub fn new(workers: WorkerProgram) -> Self {
+        Self { workers, layers: layers() }
+    }
 
-/// `execute` through another worker program; for tests.
-///
-/// # Errors
-/// As `execute`.
-pub async fn execute_with(
-    program: &WorkerProgram,
-    command: TaskCommand,
-    cancel: &CancellationToken,
-) -> Result<Ended, ExecutorError> {
-    let log = OpenOptions::new().create(true).append(true).open(&command.log).await;
-    let log = log.map_err(|error| ExecutorError::Log(command.log.clone(), error))?;
-    let request = CommandRequest {
-        argv: command.argv,
-        dir: command.dir,
-        env: command.env,
-        stdin: String::new(),
-        timeout: command.timeout,
-        limits: TASK_LIMITS,
-        confinement: Confinement::Writable(command.writable),
-    };
-    let (output, writer) = spawn::output_pipe().map_err(SpawnError::System)?;
-    let writer_too = writer.try_clone().map_err(SpawnError::System)?;
-    let minded = Minded::start(program, request, writer.into(), writer_too.into()).await?;
-    let over = CancellationToken::new();
-    let ended = async {
-        let ended = minded.ended(cancel).await;
-        over.cancel();
-        ended
-    };
-    let (ended, logged) = tokio::join!(ended, copy_log(output, log, &over));
-    logged.map_err(|error| ExecutorError::Log(command.log, error))?;
-    Ok(ended?)
+    /// Says at the start what tasks run behind and what they do not, and removes what a crash left.
+    pub fn announce(&self) {
+        tracing::info!(layers = %self.layers, "tasks run behind these layers of isolation");
+        for absent in &self.layers.absent {
+            tracing::warn!(layer = %absent.layer, why = absent.why, "tasks run without this layer of isolation");
+        }
+        if let Some(cgroups) = &self.layers.cgroups {
+            cgroups.sweep();
+        }
+    }
+
+    /// Runs a task's command to its end; afterwards none of its processes is left.
+    ///
+    /// # Errors
+    /// `ExecutorError` if it could not be started or logged. A command that failed, timed out or was cancelled is
+    /// no error.
+    pub async fn execute(
+        &self,
+        command: TaskCommand,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, ExecutorError> {
+        let log = OpenOptions::new().create(true).append(true).open(&command.log).await;
+        let log = log.map_err(|error| ExecutorError::Log(command.log.clone(), error))?;
+        let cage = Cage {
+            writable: command.writable,
+            readable: command.readable,
+            bounds: command.bounds,
+            layers: self.layers.clone(),
+        };
+        let request = CommandRequest {
+            argv: command.argv,
+            dir: command.dir,
+            env: command.env,
+            stdin: String::new(),
+            timeout: command.timeout,
+            limits: command.bounds.of_one_process(),
+            confinement: Confinement::Task(Box::new(cage)),
+        };
+        let (output, writer) = spawn::output_pipe().map_err(SpawnError::System)?;
+        let writer_too = writer.try_clone().map_err(SpawnError::System)?;
+        let minded = Minded::start(&self.workers, request, writer.into(), writer_too.into()).await?;
+        let over = CancellationToken::new();
+        let ended = async {
+            let ended = minded.ended(cancel).await;
+            over.cancel();
+            ended
+        };
+        let (ended, logged) = tokio::join!(ended, copy_log(output, log, &over));
+        logged.map_err(|error| ExecutorError::Log(command.log, error))?;
+        Ok(ended?)
+    }
 }
 
 /// Appends output to the log up to its limit. A task whose output cannot be kept is not stopped: its output is

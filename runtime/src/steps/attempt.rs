@@ -16,8 +16,7 @@ use super::wipe::remove_all;
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
-use crate::executor::{self, Ended, TaskCommand};
-use crate::spawn::WorkerProgram;
+use crate::executor::{Bounds, Ended, Executor, TaskCommand};
 use crate::task::download::{self, DownloadConfig};
 use crate::task::manifest::EnvironmentKind;
 use crate::task::{
@@ -38,7 +37,7 @@ pub(super) struct Attempt {
     inputs: Vec<(String, String)>,
     /// The longest that the command may take, whatever its manifest says.
     timeout: Option<Duration>,
-    workers: WorkerProgram,
+    executor: Executor,
 }
 
 impl Attempt {
@@ -48,7 +47,7 @@ impl Attempt {
         run: String,
         number: u32,
         inputs: Vec<(String, String)>,
-        workers: WorkerProgram,
+        executor: Executor,
     ) -> Self {
         let dirs = RunDirs {
             work: root.join("work"),
@@ -59,7 +58,7 @@ impl Attempt {
             event_file: root.join("event.json"),
             log_file: root.join("log"),
         };
-        Self { dirs, root, kept, run, number, inputs, timeout: None, workers }
+        Self { dirs, root, kept, run, number, inputs, timeout: None, executor }
     }
 
     /// With a limit of its command beside the manifest's.
@@ -234,11 +233,15 @@ impl Attempt {
             env: plan.env.clone(),
             log: self.dirs.log_file.clone(),
             writable: plan.writable.clone(),
+            readable: vec![
+                self.dirs.checkout.clone(),
+                self.dirs.fetched.clone(),
+                self.dirs.event_file.clone(),
+            ],
+            bounds: Bounds::default(),
             timeout: command.timeout.max(Duration::from_millis(1)),
         };
-        executor::execute_with(&self.workers, command, cancel)
-            .await
-            .map_err(|e| failure(e.class(), e.to_string()))
+        self.executor.execute(command, cancel).await.map_err(|e| failure(e.class(), e.to_string()))
     }
 
     /// Links a file of the attempt to where it is kept: no copy, and a second time changes nothing.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::Attempt;
 use crate::dispatch::{Failure, Step, StepReport};
 use crate::effect::Artifact;
-use crate::executor::Ended;
+use crate::executor::{Ended, Executor};
 use crate::spawn::WorkerProgram;
 use crate::task::TaskResult;
 use crate::task::download::DownloadConfig;
@@ -71,8 +71,8 @@ impl LocalRun {
 pub async fn run_task(task: LocalTask, cancel: &CancellationToken, mut begins: impl FnMut(Step)) -> LocalRun {
     let kept = task.out.join("kept");
     let root = task.out.join("attempt");
-    let mut attempt =
-        Attempt::new(root, kept.clone(), "local".into(), 1, task.inputs.clone(), task.workers.clone());
+    let executor = Executor::new(task.workers.clone());
+    let mut attempt = Attempt::new(root, kept.clone(), "local".into(), 1, task.inputs.clone(), executor);
     attempt.dirs.checkout.clone_from(&task.checkout);
     let mut run = LocalRun {
         steps: Vec::new(),

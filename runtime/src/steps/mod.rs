@@ -19,7 +19,7 @@ pub(crate) use wipe::sweep;
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, Step, StepReport};
 use crate::effect::{Performed, StepOrder};
-use crate::executor::Ended;
+use crate::executor::{Ended, Executor};
 use crate::fetch::{self, FetchRequest};
 use crate::limits;
 use crate::lock::Lock;
@@ -46,6 +46,8 @@ pub struct Performer {
     pub downloads: DownloadConfig,
     /// The program that serves as a worker process.
     pub workers: WorkerProgram,
+    /// What runs the commands of tasks.
+    pub executor: Executor,
 }
 
 /// Where the kept files of a run are.
@@ -161,7 +163,7 @@ impl Performer {
             order.run.to_string(),
             order.attempt,
             inputs,
-            self.workers.clone(),
+            self.executor.clone(),
         )
         .within(order.timeout)
     }

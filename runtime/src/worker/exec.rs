@@ -19,9 +19,11 @@ use landlock::{
 };
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, Signal};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::frame::{Frame, FrameKind};
 use super::mind::Report;
+use crate::executor::{Cage, Layer, seccomp};
 use crate::limits;
 use crate::spawn::{CommandRequest, Confinement, ProcessLimits};
 
@@ -53,10 +55,10 @@ fn become_command(minder: &mut UnixStream) -> Result<Infallible, Report> {
     rustix::process::umask(Mode::from_raw_mode(0o022));
     give_input(request.stdin.as_bytes())?;
     rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
-    if let Confinement::Writable(writable) = &request.confinement {
-        confine(writable)?;
-    }
     limit(&request.limits)?;
+    if let Confinement::Task(cage) = &request.confinement {
+        confine(cage)?;
+    }
     let error = Command::new(program).args(arguments).env_clear().envs(&request.env).exec();
     Err(Report::Program { program: program.clone(), reason: error.to_string() })
 }
@@ -94,13 +96,28 @@ pub(super) fn limit(limits: &ProcessLimits) -> io::Result<()> {
     Ok(())
 }
 
-/// Writing only below these directories, signals only among the command's own processes: as far as this
-/// kernel's Landlock goes.
-fn confine(writable: &[PathBuf]) -> Result<(), Report> {
-    if let Some(missing) = writable.iter().find(|dir| !dir.is_dir()) {
-        return Err(Report::Request(format!("{} is not a directory to write to", missing.display())));
+/// Takes on what a cage puts on the command itself: no capability of the first process, writing only below its
+/// directories, signals only among its own processes, no system call that no task needs.
+fn confine(cage: &Cage) -> Result<(), Report> {
+    // If memory runs out, it is the task that goes.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    if cage.layers.has(Layer::Bubblewrap) {
+        rustix::thread::set_capabilities(None, none).map_err(io::Error::from)?;
     }
-    landlock_domain(writable).map_err(|error| Report::System(format!("Landlock: {error}")))?;
+    if cage.layers.has(Layer::Landlock) {
+        let temporary = ["/tmp", "/dev/shm"].map(PathBuf::from);
+        let temporary = temporary.into_iter().filter(|_| cage.layers.has(Layer::Bubblewrap));
+        let writable: Vec<PathBuf> = cage.writable.iter().cloned().chain(temporary).collect();
+        landlock_domain(&writable).map_err(|error| Report::System(format!("Landlock: {error}")))?;
+    }
+    if cage.layers.has(Layer::Seccomp) {
+        seccomp::load().map_err(|error| Report::System(format!("seccomp: {error}")))?;
+    }
     Ok(())
 }
 

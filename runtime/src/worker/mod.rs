@@ -5,6 +5,7 @@
 //! a process with limits that can be thrown away; a worker never opens the store or the configuration, and ends
 //! when the daemon does.
 
+mod cage;
 pub(crate) mod exec;
 pub(crate) mod fetch;
 pub(crate) mod frame;
@@ -32,13 +33,16 @@ pub enum WorkerKind {
     Fetch,
     /// Minds one command: starts it, waits for it and for everything that it left behind.
     Mind,
+    /// The first process of a task's cage, which minds its command from within.
+    Init,
     /// Takes on the limits of a command, then becomes it.
     Exec,
 }
 
 impl WorkerKind {
     /// Every kind, for help texts and tests.
-    pub const ALL: [Self; 5] = [Self::SourceZmq, Self::PublishZmq, Self::Fetch, Self::Mind, Self::Exec];
+    pub const ALL: [Self; 6] =
+        [Self::SourceZmq, Self::PublishZmq, Self::Fetch, Self::Mind, Self::Init, Self::Exec];
 
     /// Its word on the command line.
     pub const fn word(self) -> &'static str {
@@ -47,6 +51,7 @@ impl WorkerKind {
             Self::PublishZmq => "publish-zmq",
             Self::Fetch => "fetch",
             Self::Mind => "mind",
+            Self::Init => "init",
             Self::Exec => "exec",
         }
     }
@@ -71,6 +76,7 @@ pub fn main(kind: WorkerKind) -> ExitCode {
         WorkerKind::PublishZmq => publish_zmq::main(),
         WorkerKind::Fetch => fetch::main(),
         WorkerKind::Mind => mind::main(),
+        WorkerKind::Init => mind::init(),
         WorkerKind::Exec => exec::main(),
     }
 }
