@@ -23,6 +23,7 @@
 //! [executor]
 //! require = ["landlock"]           # refuse to start where this layer is missing
 //! parallel = 2
+//! memory = "4G"                    # of one run
 //!
 //! [limits]
 //! message_bytes = 1048576
@@ -47,6 +48,7 @@ use crate::class::ErrorClass;
 use crate::executor::Layer;
 use crate::limits;
 use crate::source::SourceConfig;
+use crate::task::size_bytes;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +118,14 @@ pub struct Executor {
     pub require: Vec<Layer>,
     /// Runs at once.
     pub parallel: usize,
+    /// Memory of one run: what it gets where its manifest says nothing, and the most that it may ask for.
+    #[serde(rename = "memory", deserialize_with = "size")]
+    pub memory_bytes: u64,
+    /// Disk of one run, likewise.
+    #[serde(rename = "disk", deserialize_with = "size")]
+    pub disk_bytes: u64,
+    /// Processors of one run, likewise; none: all of the machine.
+    pub cpus: Option<u32>,
 }
 
 /// `[limits]`
@@ -183,7 +193,13 @@ impl Default for Topics {
 
 impl Default for Executor {
     fn default() -> Self {
-        Self { require: Vec::new(), parallel: limits::RUNS_PARALLEL_DEFAULT }
+        Self {
+            require: Vec::new(),
+            parallel: limits::RUNS_PARALLEL_DEFAULT,
+            memory_bytes: limits::TASK_MEMORY_BYTES,
+            disk_bytes: limits::TASK_DISK_BYTES,
+            cpus: None,
+        }
     }
 }
 
@@ -204,6 +220,13 @@ const fn fact_deadline() -> Duration {
 }
 fn directory_name() -> String {
     "directory".into()
+}
+
+/// `"512M"`, `"2G"`.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let size = size_bytes(&text).filter(|bytes| *bytes > 0);
+    size.ok_or_else(|| serde::de::Error::custom(format!("'{text}' is no size; write `512M` or `2G`")))
 }
 
 /// `"90s"`, `"5m"`, `"1h 30m"`, `"24h"`.
@@ -289,6 +312,9 @@ impl Config {
         }
         if !(1..=limits::RUNS_PARALLEL_MAX).contains(&self.executor.parallel) {
             return Err(format!("executor.parallel must be from 1 to {}", limits::RUNS_PARALLEL_MAX));
+        }
+        if self.executor.cpus == Some(0) {
+            return Err("executor.cpus must be at least 1".to_owned());
         }
         for (name, fact) in &self.facts {
             match (&fact.table, fact.command.as_deref()) {
@@ -388,6 +414,7 @@ mod tests {
         let config = parse(&text).unwrap();
         assert_eq!(config.facts["nvr.lang"].lifetime, Duration::from_secs(24 * 3600));
         assert_eq!(config.facts["nvr.lang"].table.as_deref(), Some(Path::new("/etc/site/facts.toml")));
+        assert_eq!(config.executor.memory_bytes, 4 << 30);
         assert_eq!(config.sources.len() + config.sinks.len() + config.executor.require.len(), 3);
     }
 
@@ -405,6 +432,8 @@ mod tests {
             ("[limits]\nmessage_bytes = 99999999", "limits.message_bytes"),
             ("[executor]\nparallel = 0", "executor.parallel"),
             ("[executor]\nparallel = 1000000", "from 1 to 256"),
+            ("[executor]\nmemory = \"lots\"", "is no size"),
+            ("[executor]\ncpus = 0", "at least 1"),
             ("[facts.\"nvr.lang\"]\ntable = \"x\"\ntimeout = \"2000000000h\"", "is too long"),
             ("[topics]\naccept = [\"org..x\"]", "topics.accept"),
             ("[facts.\"nvr.lang\"]\nlifetime = \"1h\"", "either `table` or `command`"),

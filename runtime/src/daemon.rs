@@ -18,7 +18,7 @@ use crate::class::ErrorClass;
 use crate::config::{Config, ConfigError};
 use crate::dispatch;
 use crate::effect::{Effects, Real};
-use crate::executor::{Executor, MissingLayers};
+use crate::executor::{Bounds, Executor, MissingLayers};
 use crate::facts::{self, Asking, Providers};
 use crate::generation::Generation;
 use crate::held::{self, Holding};
@@ -220,7 +220,8 @@ impl House {
                 lock.check(tasks).map_err(|message| LockError { path: config.lock.clone(), message })
             })
             .map_err(DaemonError::Lock)?;
-        let executor = Executor::new(options.workers.clone());
+        let most = Bounds::of_site(&config.executor);
+        let executor = Executor { most, ..Executor::new(options.workers.clone()) };
         executor.layers.check(&config.executor.require).map_err(DaemonError::Layers)?;
         executor.announce();
         let filter = config.topic_filter().map_err(|e| {

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::dispatch::Step;
 use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
 use taskbot_runtime::task::Outcome;
@@ -91,4 +92,20 @@ async fn a_second_run_into_the_same_directory_works() {
     let second = run_task(task, &CancellationToken::new(), |_| {}).await;
     assert!(second.failure().is_none(), "{:?}", second.steps);
     assert_eq!(second.results.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_site_does_not_give_is_refused_before_anything_runs() {
+    for (asks, said) in [
+        ("network = true", "needs the network"),
+        ("memory = \"900G\"", "of memory"),
+        ("disk = \"900G\"", "of disk"),
+    ] {
+        let manifest = format!("[environment]\n{asks}\n[run]\ncommand = [\"./run\"]\n");
+        let (run, begun, _dir) = run(&manifest, "true", &[]).await;
+        let failure = run.failure().unwrap();
+        assert_eq!(failure.class, ErrorClass::Permanent);
+        assert!(failure.message.contains(said), "{}", failure.message);
+        assert_eq!(begun, [Step::Provision, Step::Clone, Step::CleanUp]);
+    }
 }

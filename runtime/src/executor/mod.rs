@@ -53,6 +53,8 @@ pub struct Executor {
     pub workers: WorkerProgram,
     /// What is put around each command.
     pub layers: Layers,
+    /// What the site gives one run.
+    pub most: Bounds,
 }
 
 /// One command of a task, ready to start.
@@ -116,7 +118,7 @@ impl From<SpawnError> for ExecutorError {
 impl Executor {
     /// The sandbox with all layers that this machine has.
     pub fn new(workers: WorkerProgram) -> Self {
-        Self { workers, layers: layers() }
+        Self { workers, layers: layers(), most: Bounds::default() }
     }
 
     /// Says at the start what tasks run behind and what they do not, and removes what a crash left.

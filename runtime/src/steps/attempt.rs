@@ -16,9 +16,9 @@ use super::wipe::remove_all;
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
-use crate::executor::{Bounds, Ended, Executor, TaskCommand};
+use crate::executor::{Ended, Executor, TaskCommand};
 use crate::task::download::{self, DownloadConfig};
-use crate::task::manifest::EnvironmentKind;
+use crate::task::manifest::{EnvironmentKind, Network};
 use crate::task::{
     Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
 };
@@ -94,6 +94,14 @@ impl Attempt {
             );
             return Err(failure(ErrorClass::Permanent, message));
         }
+        if plan.environment.network == Network::Granted {
+            let message = "not available on this machine: needs the network (`environment.network`), and this taskbot has none \
+                           for tasks that would keep them from the machine's neighbours; let [[fetch]] get what it needs";
+            return Err(failure(ErrorClass::Permanent, message));
+        }
+        let beyond =
+            |what: String| failure(ErrorClass::Permanent, format!("not available on this machine: {what}"));
+        self.executor.most.asked_by(&plan.environment).map_err(beyond)?;
         Ok(StepReport { retries: Some(plan.infrastructure_retries), ..StepReport::default() })
     }
 
@@ -227,6 +235,8 @@ impl Attempt {
         command: &PlannedCommand,
         cancel: &CancellationToken,
     ) -> Result<Ended, Failure> {
+        let bounds = self.executor.most.asked_by(&plan.environment);
+        let bounds = bounds.map_err(|what| failure(ErrorClass::Permanent, what))?;
         let command = TaskCommand {
             argv: command.argv.clone(),
             dir: plan.dir.clone(),
@@ -238,7 +248,7 @@ impl Attempt {
                 self.dirs.fetched.clone(),
                 self.dirs.event_file.clone(),
             ],
-            bounds: Bounds::default(),
+            bounds,
             timeout: command.timeout.max(Duration::from_millis(1)),
         };
         self.executor.execute(command, cancel).await.map_err(|e| failure(e.class(), e.to_string()))

@@ -40,6 +40,7 @@ pub use format::ResultFormat;
 pub use manifest::{Manifest, ManifestError};
 pub use plan::{Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, Subject};
 pub use prepare::{MissingTools, prepare_check};
+pub(crate) use toml_section::size_bytes;
 
 /// What a result says about its item. A run's state is another thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

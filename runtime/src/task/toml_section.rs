@@ -197,7 +197,7 @@ impl Reader<'_> {
 
     pub(super) fn size(&mut self, section: Section<'_>, key: &str) -> Option<u64> {
         let value = section.get(key)?;
-        let size = value.get_ref().as_str().and_then(|text| with_unit(text, SIZE_UNITS));
+        let size = value.get_ref().as_str().and_then(size_bytes);
         if size.is_none() {
             let message = format!("`{}` must be a size such as \"512M\" or \"2G\"", section.path(key));
             self.problem(value.span().start, message);
@@ -210,6 +210,11 @@ impl Reader<'_> {
 const DURATION_UNITS: &[(&str, u64)] = &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
 /// Suffix and factor; bytes.
 const SIZE_UNITS: &[(&str, u64)] = &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40)];
+
+/// A size as people write it, `512M` or `2G`, in bytes.
+pub(crate) fn size_bytes(text: &str) -> Option<u64> {
+    with_unit(text, SIZE_UNITS)
+}
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, factor) =
