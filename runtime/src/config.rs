@@ -126,6 +126,18 @@ pub struct Executor {
     pub disk_bytes: u64,
     /// Processors of one run, likewise; none: all of the machine.
     pub cpus: Option<u32>,
+    /// Tasks that run in containers.
+    pub container: Container,
+}
+
+/// `[executor.container]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Container {
+    /// Runtime that podman uses, where it is not podman's own choice.
+    pub runtime: Option<String>,
+    /// Images by the names that manifests use: podman's name, or a directory with a root file system.
+    pub images: BTreeMap<String, String>,
 }
 
 /// `[limits]`
@@ -199,6 +211,7 @@ impl Default for Executor {
             memory_bytes: limits::TASK_MEMORY_BYTES,
             disk_bytes: limits::TASK_DISK_BYTES,
             cpus: None,
+            container: Container::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::class::ErrorClass;
 use crate::config::{Config, ConfigError};
 use crate::dispatch;
 use crate::effect::{Effects, Real};
-use crate::executor::{Bounds, Executor, MissingLayers};
+use crate::executor::{Bounds, Containers, Executor, MissingLayers};
 use crate::facts::{self, Asking, Providers};
 use crate::generation::Generation;
 use crate::held::{self, Holding};
@@ -221,13 +221,19 @@ impl House {
             })
             .map_err(DaemonError::Lock)?;
         let most = Bounds::of_site(&config.executor);
-        let executor = Executor { most, ..Executor::new(options.workers.clone()) };
+        let containers = Containers {
+            runtime: config.executor.container.runtime.clone(),
+            images: config.executor.container.images.clone(),
+            owner: config.state_dir.clone(),
+        };
+        let executor = Executor { most, containers, ..Executor::new(options.workers.clone()) };
         executor.layers.check(&config.executor.require).map_err(DaemonError::Layers)?;
         executor.announce();
         let filter = config.topic_filter().map_err(|e| {
             DaemonError::Config(ConfigError { path: PathBuf::new(), line: None, message: e.to_string() })
         })?;
         let lock = lock_state_dir(&config.state_dir)?;
+        executor.containers.sweep(&options.workers).await;
         let store = Store::open(&config.state_dir, Durability::Full)?;
         let (state_dir, open) = (config.state_dir.clone(), store.open_run_ids().await?);
         if tokio::task::spawn_blocking(move || steps::sweep(&state_dir, &open)).await.is_err() {

@@ -168,6 +168,10 @@ pub const TASK_TMP_BYTES: u64 = 256 << 20;
 pub const TASK_SHM_BYTES: u64 = 64 << 20;
 /// Files in a task's `/tmp` and `/dev/shm`: each takes a kilobyte of the kernel's memory.
 pub const TASK_TMP_FILES: u64 = 100_000;
+/// Processes and threads of bubblewrap and the minder within a control group.
+pub const MINDER_PROCESSES: u64 = 8;
+/// How long podman may take to make, tell of or remove a container.
+pub const PODMAN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often it is looked how much of the disk a run takes.
 pub const DISK_LOOK: Duration = Duration::from_millis(250);
 /// Looking takes at most one part of so many of a processor's time.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use taskbot_runtime::class::ErrorClass;
-use taskbot_runtime::executor::{Bounds, Ended, Executor, Layer, TaskCommand, layers};
+use taskbot_runtime::executor::{Bounds, Ended, Executor, Layer, Place, TaskCommand, layers};
 use taskbot_runtime::limits;
 use taskbot_runtime::spawn::{CommandRequest, Confinement, ProcessLimits, SpawnError, capture};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ impl Room {
             writable: vec![self.path("work")],
             readable: Vec::new(),
             bounds: Bounds::default(),
+            place: Place::Sandbox,
             timeout: Duration::from_secs(20),
         }
     }

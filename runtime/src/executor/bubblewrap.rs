@@ -16,6 +16,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Gid, Uid};
+
 use super::Cage;
 use crate::limits;
 use crate::spawn;
@@ -75,6 +77,15 @@ pub(crate) fn task_user() -> Option<u32> {
     rustix::process::geteuid().is_root().then_some(limits::TASK_USER)
 }
 
+/// Gives the task's user the directories that it is to write to.
+pub(crate) fn hand_over(dirs: &[PathBuf]) -> io::Result<()> {
+    let Some(user) = task_user() else { return Ok(()) };
+    for dir in dirs {
+        rustix::fs::chown(dir, Some(Uid::from_raw(user)), Some(Gid::from_raw(user)))?;
+    }
+    Ok(())
+}
+
 /// Finds `bwrap` and tries it.
 pub(super) fn find() -> Result<PathBuf, String> {
     let program = PLACES.iter().map(PathBuf::from).find(|path| path.is_file());
@@ -108,9 +119,8 @@ pub(crate) fn arguments(cage: &Cage, kind: &str) -> io::Result<(Vec<OsString>, V
     let writable = cage.writable.iter().map(|path| (path, "--bind"));
     let granted: BTreeMap<&PathBuf, &str> = readable.chain(writable).collect();
     for (path, how) in granted {
-        // Bubblewrap would make them for their owner alone.
         for above in path.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev().skip(1) {
-            push(&mut arguments, ["--perms".as_ref(), "0755".as_ref(), "--dir".as_ref(), above]);
+            open_to_all(&mut arguments, above);
         }
         push(&mut arguments, [how.as_ref(), path.as_path(), path.as_path()]);
     }
@@ -141,6 +151,9 @@ fn room() -> Vec<OsString> {
             Err(_) => {}
         }
     }
+    for path in ["/etc", "/etc/pki", "/etc/pki/tls", "/etc/ssl", "/run", "/run/taskbot", "/var"] {
+        open_to_all(&mut arguments, path);
+    }
     for name in SETTINGS {
         let path = format!("/etc/{name}");
         push(&mut arguments, ["--ro-bind-try", path.as_str(), path.as_str()]);
@@ -151,6 +164,11 @@ fn room() -> Vec<OsString> {
     }
     push(&mut arguments, ["--symlink", "../tmp", "/var/tmp", "--remount-ro", "/dev"]);
     arguments
+}
+
+/// Makes a directory, if it is not there, which Bubblewrap would do for its owner alone.
+fn open_to_all(arguments: &mut Vec<OsString>, path: impl AsRef<Path>) {
+    push(arguments, ["--perms".as_ref(), "0755".as_ref(), "--dir".as_ref(), path.as_ref()]);
 }
 
 fn push<A: Into<OsString>>(arguments: &mut Vec<OsString>, more: impl IntoIterator<Item = A>) {

@@ -150,7 +150,8 @@ impl Group {
         for dir in &self.dirs {
             fs::create_dir_all(dir)?;
         }
-        let (memory, pids) = (bounds.memory_bytes.to_string(), bounds.processes.to_string());
+        let (memory, pids) =
+            (bounds.memory_bytes.to_string(), (bounds.processes + limits::MINDER_PROCESSES).to_string());
         let quota = bounds.cpus.map(|cpus| u64::from(cpus) * PERIOD_MICROSECONDS);
         match (cgroups, self.dirs.as_slice()) {
             (Cgroups::V1 { .. }, [memory_dir, pids_dir, cpu_dir]) => {
@@ -251,7 +252,7 @@ mod tests {
         group.enter(Pid::from_raw(42).unwrap()).unwrap();
         let said = |name: &str| fs::read_to_string(tree.path().join("taskbot-run-17").join(name)).unwrap();
         assert_eq!(said("memory.max"), "67108864");
-        assert_eq!(said("pids.max"), "50");
+        assert_eq!(said("pids.max"), "58");
         assert_eq!(said("cpu.max"), "200000 100000");
         assert_eq!(said("cgroup.procs"), "42");
     }

@@ -53,7 +53,12 @@ pub(crate) fn beyond(cage: &Cage) -> Option<String> {
             ));
         }
     }
-    usage(&cage.writable, &cage.bounds).beyond(&cage.bounds)
+    over(&cage.writable, &cage.bounds)
+}
+
+/// What directories hold more of than they may, for people.
+pub(crate) fn over(dirs: &[PathBuf], bounds: &Bounds) -> Option<String> {
+    usage(dirs, bounds).beyond(bounds)
 }
 
 /// Looks through directories, until there is more in them than the bounds allow.

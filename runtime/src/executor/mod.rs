@@ -3,11 +3,12 @@
 //! Comes in: a command, a directory, an environment and bounds. Goes out: how it ended, and its log. It never
 //! passes through a shell and never inherits the daemon's environment. The sandbox puts all layers around a command that
 //! the machine has: `layers` finds them, `bubblewrap`, `seccomp`, `cgroup` and `disk` are one each; what a command is given
-//! goes to its minder as a `Cage`.
+//! goes to its minder as a `Cage`. `container` does the same by podman.
 
 mod bounds;
 pub(crate) mod bubblewrap;
 pub(crate) mod cgroup;
+mod container;
 pub(crate) mod disk;
 mod layers;
 pub(crate) mod seccomp;
@@ -15,7 +16,7 @@ pub(crate) mod seccomp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::spawn::Ended;
 pub use bounds::Bounds;
 pub use cgroup::Cgroups;
+pub use container::Containers;
 pub use layers::{AbsentLayer, Layer, Layers, MissingLayers, layers};
 
 use crate::class::ErrorClass;
@@ -55,6 +57,17 @@ pub struct Executor {
     pub layers: Layers,
     /// What the site gives one run.
     pub most: Bounds,
+    /// What it says of containers.
+    pub containers: Containers,
+}
+
+/// Where a command runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine, behind all layers that it has.
+    Sandbox,
+    /// In a container of its own, from this image: podman's name for it, or a directory.
+    Container(String),
 }
 
 /// One command of a task, ready to start.
@@ -75,6 +88,8 @@ pub struct TaskCommand {
     pub readable: Vec<PathBuf>,
     /// What all its processes may use together.
     pub bounds: Bounds,
+    /// Where it runs.
+    pub place: Place,
     /// Wall-clock limit.
     pub timeout: Duration,
 }
@@ -118,7 +133,7 @@ impl From<SpawnError> for ExecutorError {
 impl Executor {
     /// The sandbox with all layers that this machine has.
     pub fn new(workers: WorkerProgram) -> Self {
-        Self { workers, layers: layers(), most: Bounds::default() }
+        Self { workers, layers: layers(), most: Bounds::default(), containers: Containers::default() }
     }
 
     /// Says at the start what tasks run behind and what they do not, and removes what a crash left.
@@ -142,8 +157,10 @@ impl Executor {
         command: TaskCommand,
         cancel: &CancellationToken,
     ) -> Result<Ended, ExecutorError> {
-        let log = OpenOptions::new().create(true).append(true).open(&command.log).await;
-        let log = log.map_err(|error| ExecutorError::Log(command.log.clone(), error))?;
+        if let Place::Container(image) = &command.place {
+            let image = image.clone();
+            return container::execute(self, command, &image, cancel).await;
+        }
         let cage = Cage {
             writable: command.writable,
             readable: command.readable,
@@ -159,19 +176,36 @@ impl Executor {
             limits: command.bounds.of_one_process(),
             confinement: Confinement::Task(Box::new(cage)),
         };
-        let (output, writer) = spawn::output_pipe().map_err(SpawnError::System)?;
-        let writer_too = writer.try_clone().map_err(SpawnError::System)?;
-        let minded = Minded::start(&self.workers, request, writer.into(), writer_too.into()).await?;
-        let over = CancellationToken::new();
-        let ended = async {
-            let ended = minded.ended(cancel).await;
-            over.cancel();
-            ended
-        };
-        let (ended, logged) = tokio::join!(ended, copy_log(output, log, &over));
-        logged.map_err(|error| ExecutorError::Log(command.log, error))?;
-        Ok(ended?)
+        run_logged(&self.workers, request, &command.log, cancel).await
     }
+}
+
+/// A log, to append to.
+async fn log_of(path: &Path) -> Result<File, ExecutorError> {
+    let log = OpenOptions::new().create(true).append(true).open(path).await;
+    log.map_err(|error| ExecutorError::Log(path.to_owned(), error))
+}
+
+/// Runs a command to its end, its two outputs appended to the log.
+async fn run_logged(
+    workers: &WorkerProgram,
+    request: CommandRequest,
+    log_path: &Path,
+    cancel: &CancellationToken,
+) -> Result<Ended, ExecutorError> {
+    let log = log_of(log_path).await?;
+    let (output, writer) = spawn::output_pipe().map_err(SpawnError::System)?;
+    let writer_too = writer.try_clone().map_err(SpawnError::System)?;
+    let minded = Minded::start(workers, request, writer.into(), writer_too.into()).await?;
+    let over = CancellationToken::new();
+    let ended = async {
+        let ended = minded.ended(cancel).await;
+        over.cancel();
+        ended
+    };
+    let (ended, logged) = tokio::join!(ended, copy_log(output, log, &over));
+    logged.map_err(|error| ExecutorError::Log(log_path.to_owned(), error))?;
+    Ok(ended?)
 }
 
 /// Appends output to the log up to its limit. A task whose output cannot be kept is not stopped: its output is

@@ -16,9 +16,9 @@ use super::wipe::remove_all;
 use crate::class::ErrorClass;
 use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
-use crate::executor::{Ended, Executor, TaskCommand};
+use crate::executor::{Ended, Executor, Place, TaskCommand};
 use crate::task::download::{self, DownloadConfig};
-use crate::task::manifest::{EnvironmentKind, Network};
+use crate::task::manifest::{Environment, EnvironmentKind, Network};
 use crate::task::{
     Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
 };
@@ -87,13 +87,6 @@ impl Attempt {
     /// Reads the checkout's manifest and makes sure that this machine can run it with these inputs.
     pub(super) async fn check(&self) -> Result<StepReport, Failure> {
         let (_, plan) = self.plan().await?;
-        if plan.environment.kind != EnvironmentKind::Sandbox {
-            let needs = plan.environment.kind.phrase();
-            let message = format!(
-                "not available on this machine: needs {needs}, and this taskbot has only its sandbox"
-            );
-            return Err(failure(ErrorClass::Permanent, message));
-        }
         if plan.environment.network == Network::Granted {
             let message = "not available on this machine: needs the network (`environment.network`), and this taskbot has none \
                            for tasks that would keep them from the machine's neighbours; let [[fetch]] get what it needs";
@@ -101,16 +94,39 @@ impl Attempt {
         }
         let beyond =
             |what: String| failure(ErrorClass::Permanent, format!("not available on this machine: {what}"));
+        self.place(&plan.environment).map_err(beyond)?;
         self.executor.most.asked_by(&plan.environment).map_err(beyond)?;
         Ok(StepReport { retries: Some(plan.infrastructure_retries), ..StepReport::default() })
+    }
+
+    /// Where the task's commands run.
+    fn place(&self, environment: &Environment) -> Result<Place, String> {
+        match environment.kind {
+            EnvironmentKind::Sandbox => Ok(Place::Sandbox),
+            EnvironmentKind::Container => {
+                let image = self.executor.containers.image(environment.image.as_deref())?;
+                Ok(Place::Container(image.to_owned()))
+            }
+            EnvironmentKind::Vm | EnvironmentKind::Cloud | EnvironmentKind::IsoInstall => {
+                let needs = environment.kind.phrase();
+                Err(format!("needs {needs}, and this taskbot has only its sandbox and containers"))
+            }
+        }
     }
 
     /// Checks that what the task needs is installed, then runs its own preparation.
     pub(super) async fn prepare(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
         let (_, plan) = self.plan().await?;
-        let checked = plan.clone();
-        blocking(move || prepare_check(&checked)).await?.map_err(|e| failure(e.class(), e.to_string()))?;
-        for command in &plan.prepare {
+        let mut commands = plan.prepare.clone();
+        if plan.environment.kind == EnvironmentKind::Container {
+            commands.splice(0..0, prepare::check_command(&plan));
+        } else {
+            let checked = plan.clone();
+            blocking(move || prepare_check(&checked))
+                .await?
+                .map_err(|e| failure(e.class(), e.to_string()))?;
+        }
+        for command in &commands {
             let ended = self.execute(&plan, command, cancel).await?;
             if let Some(failed) = prepare::failure(ended, &self.dirs.log_file) {
                 return Err(failure(failed.class, failed.message));
@@ -235,6 +251,7 @@ impl Attempt {
         command: &PlannedCommand,
         cancel: &CancellationToken,
     ) -> Result<Ended, Failure> {
+        let place = self.place(&plan.environment).map_err(|why| failure(ErrorClass::Permanent, why))?;
         let bounds = self.executor.most.asked_by(&plan.environment);
         let bounds = bounds.map_err(|what| failure(ErrorClass::Permanent, what))?;
         let command = TaskCommand {
@@ -249,6 +266,7 @@ impl Attempt {
                 self.dirs.event_file.clone(),
             ],
             bounds,
+            place,
             timeout: command.timeout.max(Duration::from_millis(1)),
         };
         self.executor.execute(command, cancel).await.map_err(|e| failure(e.class(), e.to_string()))

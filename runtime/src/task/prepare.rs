@@ -9,11 +9,12 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::Plan;
 use super::manifest::{Exit, Package};
 use super::plan::TASK_PATH;
+use super::{Plan, PlannedCommand};
 use crate::class::ErrorClass;
 use crate::executor::Ended;
+use crate::limits;
 use crate::message::MessageText;
 
 /// Exit code (EX_UNAVAILABLE of sysexits.h) by which `[prepare]` and `[run]` say: not available on this machine, do
@@ -72,6 +73,16 @@ pub fn prepare_check(plan: &Plan) -> Result<(), MissingTools> {
     }
     let tools = missing.iter().map(|package| package.tool.clone()).collect();
     Err(MissingTools { tools, install: install_command(&missing, Manager::of_this_machine()) })
+}
+
+/// A command that checks the same from within a container; none where the task needs no package.
+pub(crate) fn check_command(plan: &Plan) -> Option<PlannedCommand> {
+    const SCRIPT: &str =
+        "for tool do command -v \"$tool\" >/dev/null || { echo \"not in the image: $tool\"; exit 69; }; done";
+    let tools = plan.packages.iter().map(|package| package.tool.clone());
+    let argv: Vec<String> = ["sh", "-c", SCRIPT, "sh"].map(str::to_owned).into_iter().chain(tools).collect();
+    let timeout = limits::PREPARE_TIMEOUT_DEFAULT;
+    (!plan.packages.is_empty()).then_some(PlannedCommand { argv, timeout })
 }
 
 /// What it means that a command of `[prepare]` ended so; none if it went well. `log` is the run's log file.

@@ -49,7 +49,7 @@ pub(super) fn mind(
         follow(daemon, frame, request, &mut init)
     });
     let (sender, events) = mpsc::channel();
-    watch_children(sender);
+    drop(watch_children(sender));
     if let Some(group) = &group {
         let killed = group.out_of_memory();
         if killed > 0 {
@@ -84,9 +84,7 @@ fn hand_over(cage: &Cage) -> Result<(), Report> {
         return Ok(());
     };
     let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(user)));
-    for dir in &cage.writable {
-        rustix::fs::chown(dir, user, group).map_err(io::Error::from)?;
-    }
+    bubblewrap::hand_over(&cage.writable)?;
     // So that `/dev/stdout` can be opened.
     rustix::fs::fchown(io::stdout(), user, group).map_err(io::Error::from)?;
     rustix::fs::fchown(io::stderr(), user, group).map_err(io::Error::from)?;

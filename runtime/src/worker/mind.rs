@@ -119,16 +119,18 @@ fn mind_this(asked: &mut UnixStream, frame: &Frame, request: &CommandRequest) ->
         Confinement::Task(cage) => Some(cage),
     };
     let user = cage.filter(|cage| cage.layers.has(Layer::Bubblewrap)).and_then(|_| bubblewrap::task_user());
-    let command = start(frame, user)?;
-    let now = Instant::now();
-    // Beyond what the clock can tell it is as good as never.
-    let deadline = now.checked_add(request.timeout).unwrap_or(now + limits::CONFIG_DURATION_MAX);
+    // The threads are there before the command is, which may leave no room for any.
     let (sender, events) = mpsc::channel();
-    watch_children(sender.clone());
+    let started = watch_children(sender.clone());
     watch_socket(asked.try_clone()?, sender.clone());
     if let Some(cage) = cage {
         watch_disk((**cage).clone(), sender);
     }
+    let command = start(frame, user)?;
+    drop(started);
+    let now = Instant::now();
+    // Beyond what the clock can tell it is as good as never.
+    let deadline = now.checked_add(request.timeout).unwrap_or(now + limits::CONFIG_DURATION_MAX);
     let ended = until_end(&events, command, deadline);
     // With the first process of a room the kernel ends all others.
     let survivors = if own.is_init() { 0 } else { end_all(&events, own) };
@@ -162,9 +164,12 @@ pub(super) fn watch_socket(mut socket: UnixStream, events: Sender<Event>) {
     });
 }
 
-/// A thread that waits for children, as long as there are any.
-pub(super) fn watch_children(events: Sender<Event>) {
+/// A thread that waits for children, as long as there are any; it begins when what it gives is dropped.
+#[must_use]
+pub(super) fn watch_children(events: Sender<Event>) -> Sender<()> {
+    let (begin, begun) = mpsc::channel();
     thread::spawn(move || {
+        let _ = begun.recv();
         loop {
             let event = match rustix::process::wait(WaitOptions::empty()) {
                 Ok(Some((pid, status))) => Event::Reaped(pid, status),
@@ -177,6 +182,7 @@ pub(super) fn watch_children(events: Sender<Event>) {
             }
         }
     });
+    begin
 }
 
 /// A thread that looks how much of the disk the command takes, until that is too much.

@@ -13,7 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use taskbot_runtime::executor::{Bounds, Ended, Executor, Layer, TaskCommand};
+use taskbot_runtime::executor::{Bounds, Ended, Executor, Layer, Place, TaskCommand};
 use taskbot_runtime::limits;
 use tokio_util::sync::CancellationToken;
 
@@ -138,6 +138,7 @@ impl Scene {
                 disk_bytes: 64 << 20,
                 files: 2000,
             },
+            place: Place::Sandbox,
             timeout: Duration::from_secs(timeout),
         }
     }

@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::fs::{self, File};
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use taskbot_runtime::executor::Ended;
+use taskbot_runtime::executor::{Bounds, Ended, Executor, Place, TaskCommand};
 use taskbot_runtime::task::results::{self, Collected};
 use taskbot_runtime::task::{Manifest, Outcome, Plan, PlannedCommand, RunDirs, RunIds, Subject, TaskResult};
+use tokio_util::sync::CancellationToken;
 
 /// Directories of one run; gone with the value.
 pub struct Run {
@@ -41,20 +44,22 @@ impl Run {
         RunIds { run: "r1".into(), attempt: 1, deadline: SystemTime::now() + Duration::from_secs(600) }
     }
 
-    /// Runs a planned command as it is planned; its output goes to the log.
+    /// Runs a planned command as it is planned, behind all layers that this machine has.
     pub fn execute(&self, plan: &Plan, command: &PlannedCommand) -> Ended {
-        let log = File::options().create(true).append(true).open(&self.dirs.log_file).unwrap();
-        let status = Command::new(&command.argv[0])
-            .args(&command.argv[1..])
-            .current_dir(&plan.dir)
-            .env_clear()
-            .envs(&plan.env)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .status()
-            .unwrap();
-        Ended::Exit(status.code().unwrap())
+        let command = TaskCommand {
+            argv: command.argv.clone(),
+            dir: plan.dir.clone(),
+            env: plan.env.clone(),
+            log: self.dirs.log_file.clone(),
+            writable: plan.writable.clone(),
+            readable: vec![self.dirs.checkout.clone(), self.dirs.fetched.clone()],
+            bounds: Bounds::default(),
+            place: Place::Sandbox,
+            timeout: command.timeout,
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let never = CancellationToken::new();
+        runtime.block_on(Executor::new(support::worker()).execute(command, &never)).unwrap()
     }
 
     pub fn log(&self) -> String {
