@@ -101,7 +101,13 @@ pub fn print(status: &store::Status, paint: Paint) {
             paint.red(&status.undecided.to_string())
         ));
     }
-    if status.outbox > 0 {
-        output::line(format!("{} deliveries to sinks are still to be made", status.outbox));
+    if !status.sinks.is_empty() {
+        output::line("");
+        let mut table = Table::new(&["SINK", "WAITING", "PARKED", "LAST ERROR"]);
+        for row in &status.sinks {
+            let error = row.last_error.as_deref().unwrap_or_default();
+            table.row(&[&row.sink, &row.waiting.to_string(), &row.parked.to_string(), error]);
+        }
+        table.print(paint);
     }
 }

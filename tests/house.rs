@@ -38,7 +38,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("git2", &["runtime/src/worker/fetch.rs", "runtime/src/worker/fetch/"]),
     ("zeromq", &["runtime/src/worker/publish_zmq.rs"]),
     ("seccompiler", &["runtime/src/executor/seccomp.rs"]),
-    ("lapin", &["runtime/src/source/amqp.rs", "runtime/src/source/amqp/"]),
+    ("lapin", &["runtime/src/source/amqp.rs", "runtime/src/source/amqp/", "runtime/src/sink/amqp.rs"]),
+    ("openssl", &["runtime/src/sink/"]),
 ];
 
 /// Where a process is started: one room, and the workers that are the last steps into a command.

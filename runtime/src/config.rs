@@ -47,6 +47,7 @@ use taskbot_graph::{TopicFilter, TopicFilterError};
 use crate::class::ErrorClass;
 use crate::executor::Layer;
 use crate::limits;
+use crate::sink::SinkConfig;
 use crate::source::SourceConfig;
 use crate::task::size_bytes;
 
@@ -156,29 +157,6 @@ pub struct Downloads {
     pub koji: Option<String>,
 }
 
-/// `[[sink]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum SinkConfig {
-    /// A directory with one JSON file and one JUnit XML file for each run.
-    Directory {
-        /// Name in logs and in the outbox.
-        #[serde(default = "directory_name")]
-        name: String,
-        /// The directory; made if absent.
-        path: PathBuf,
-    },
-}
-
-impl SinkConfig {
-    /// Its name in logs and in the outbox.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Directory { name, .. } => name,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -231,9 +209,6 @@ const fn fact_timeout() -> Duration {
 const fn fact_deadline() -> Duration {
     limits::FACT_DEADLINE
 }
-fn directory_name() -> String {
-    "directory".into()
-}
 
 /// `"512M"`, `"2G"`.
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -243,7 +218,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 /// `"90s"`, `"5m"`, `"1h 30m"`, `"24h"`.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let duration = text
         .parse::<jiff::SignedDuration>()
@@ -337,6 +312,7 @@ impl Config {
             }
         }
         unique("source", self.sources.iter().map(SourceConfig::name))?;
+        self.sinks.iter().try_for_each(SinkConfig::check)?;
         unique("sink", self.sinks.iter().map(SinkConfig::name))
     }
 
@@ -366,8 +342,8 @@ impl Config {
                 resolve(path);
             }
         }
-        for SinkConfig::Directory { path, .. } in &mut self.sinks {
-            resolve(path);
+        for sink in &mut self.sinks {
+            sink.resolve(resolve);
         }
     }
 }

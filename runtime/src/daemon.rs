@@ -169,7 +169,7 @@ pub async fn run(
     let facts = then(facts::serve(house.asking(&options, &deliveries_over)), &questions_over);
     let held = then(held::serve(house.holding(&questions_over)), &held_over);
     let runs = then(dispatch::serve(house.queue(&held_over)), &runs_over);
-    let sinks = async { Ok(sink::serve(house.outbox(&runs_over)).await?) };
+    let sinks = async { Ok(sink::serve(house.outbox(&options, &runs_over)).await?) };
     let pipeline = async { tokio::try_join!(supply, inbox, facts, held, runs, sinks).map(drop) };
 
     let steering = steer::serve(house.wheel(reload), control);
@@ -348,12 +348,13 @@ impl House {
         }
     }
 
-    fn outbox(&self, no_more: &CancellationToken) -> Outbox<Real> {
+    fn outbox(&self, options: &Options, no_more: &CancellationToken) -> Outbox<Real> {
         Outbox {
             effects: self.effects.clone(),
             store: self.store.clone(),
             state_dir: self.config.state_dir.clone(),
             sinks: self.config.sinks.clone(),
+            workers: options.workers.clone(),
             wake: Arc::clone(&self.new_parcels),
             stop: self.stop.clone(),
             no_more: no_more.clone(),

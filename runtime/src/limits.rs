@@ -259,3 +259,31 @@ pub const RELEASED_AT_ONCE: usize = 100;
 pub const ORDERS_POLL: Duration = Duration::from_millis(500);
 /// Largest file with an order.
 pub const ORDER_BYTES: u64 = 64 << 10;
+/// One request to a sink where the configuration says nothing.
+pub const SINK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer of a sink's peer: a page of results with much data.
+pub const SINK_ANSWER_BYTES: u64 = 32 << 20;
+/// Longest wait that a sink's peer may ask for.
+pub const SINK_RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// Largest body of a webhook: receivers commonly refuse larger ones.
+pub const SINK_BODY_BYTES: usize = 1 << 20;
+/// Longest file with a secret.
+pub const SINK_SECRET_BYTES: u64 = 64 << 10;
+/// Results of a run in one answer of ResultsDB.
+pub const RESULTSDB_PAGE: usize = 100;
+/// Longest key and value of a result's data in ResultsDB: PostgreSQL indexes both together, in at most 2704 bytes.
+pub const RESULTSDB_KEY_BYTES: usize = 200;
+/// See `RESULTSDB_KEY_BYTES`.
+pub const RESULTSDB_VALUE_BYTES: usize = 2000;
+/// Most values of one key: the places of one rule.
+pub const RESULTSDB_VALUES: usize = 100;
+/// Most keys that a result's own data brings: each is a row of ResultsDB.
+pub const RESULTSDB_KEYS: usize = 100;
+/// Newest runs that the index lists.
+pub const INDEX_RUNS: usize = 1_000;
+/// Results and files that the page of a run shows; all are in its JSON.
+pub const INDEX_RESULTS: usize = 1_000;
+/// Results of a run that are told as messages of their own.
+pub const SINK_EVENTS: usize = 1_000;
+/// Messages that the message about a run's end names as its causes.
+pub const SINK_CAUSES: usize = 100;

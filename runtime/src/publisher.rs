@@ -1,11 +1,11 @@
-//! Publishing recorded messages as fedmsg: the other end of the fedmsg source, for the demonstration and for tests.
+//! Publishing as fedmsg: what the sink has to tell, and recorded messages for the demonstration and for tests.
 //!
-//! Comes in: recorded lines, or raw messages. Goes out: the same over a real ZeroMQ socket on loopback, from a
-//! worker process. A fedora-messaging record is put into a fedmsg envelope; a fedmsg envelope goes as it is. It
-//! signs nothing.
+//! Comes in: recorded lines, or raw messages. Goes out: the same over a real ZeroMQ socket, from a worker process. A
+//! fedora-messaging record is put into a fedmsg envelope; a fedmsg envelope goes as it is. It signs nothing.
 
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use crate::class::ErrorClass;
 use crate::spawn::WorkerProgram;
 use crate::worker::WorkerKind;
 use crate::worker::frame::{Frame, FrameKind};
-use crate::worker::publish_zmq::{PublishAnswer, PublishOrder};
+use crate::worker::publish_zmq::{Manner, PublishAnswer, PublishOrder};
 
 /// Why something was not published.
 #[derive(Debug)]
@@ -72,12 +72,28 @@ impl Publisher {
     /// # Errors
     /// When the port is taken or the process cannot be started.
     pub async fn start(program: &WorkerProgram, port: u16, pause: Duration) -> Result<Self, PublishError> {
+        Self::order(
+            program,
+            PublishOrder { address: (Ipv4Addr::LOCALHOST, port).into(), manner: Manner::Recording(pause) },
+        )
+        .await
+    }
+
+    /// Binds to an address, for what happens: each message goes at once, to those who have subscribed by then.
+    ///
+    /// # Errors
+    /// When the address is taken or the process cannot be started.
+    pub(crate) async fn bind(program: &WorkerProgram, address: SocketAddr) -> Result<Self, PublishError> {
+        Self::order(program, PublishOrder { address, manner: Manner::Live }).await
+    }
+
+    async fn order(program: &WorkerProgram, order: PublishOrder) -> Result<Self, PublishError> {
         let mut command = program.command(WorkerKind::PublishZmq);
         let mut worker = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let (Some(mut messages), Some(mut answers)) = (worker.stdin.take(), worker.stdout.take()) else {
             return Err(io::Error::other("a worker without its pipes").into());
         };
-        Frame::json(FrameKind::Request, &PublishOrder { port, pause })?.send(&mut messages).await?;
+        Frame::json(FrameKind::Request, &order)?.send(&mut messages).await?;
         match answer(&mut answers).await? {
             PublishAnswer::Bound(endpoint) => Ok(Self { worker, messages, answers, endpoint, count: 0 }),
             other => Err(io::Error::other(format!("{other:?}")).into()),
@@ -106,6 +122,18 @@ impl Publisher {
         Frame::message(topic, envelope)?.send(&mut self.messages).await?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Publishes two frames and waits until ZeroMQ has them; only after `bind`.
+    ///
+    /// # Errors
+    /// As `send`, and when the publisher's process failed.
+    pub(crate) async fn send_and_wait(&mut self, topic: &[u8], envelope: &[u8]) -> Result<(), PublishError> {
+        self.send(topic, envelope).await?;
+        match answer(&mut self.answers).await? {
+            PublishAnswer::Published(_) => Ok(()),
+            other => Err(io::Error::other(format!("{other:?}")).into()),
+        }
     }
 
     /// Waits until everything is published; gives the number of messages.

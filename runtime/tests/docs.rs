@@ -61,6 +61,15 @@ fn every_key_that_is_read_is_listed() {
         ("limits", "[limits]\n"),
         ("downloads", "[downloads]\n"),
         ("sink", "[[sink]]\nkind = \"directory\"\n"),
+        ("sink", "[[sink]]\nkind = \"index\"\n"),
+        ("sink", "[[sink]]\nkind = \"resultsdb\"\n"),
+        ("sink", "[[sink]]\nkind = \"webhook\"\n"),
+        ("sink", "[[sink]]\nkind = \"fedmsg\"\n"),
+        ("sink", "[[sink]]\nkind = \"amqp\"\n"),
+        ("sink.only", "[[sink]]\nkind = \"index\"\n[sink.only]\n"),
+        ("sink.auth", "[[sink]]\nkind = \"webhook\"\n[sink.auth]\n"),
+        ("sink.sign", "[[sink]]\nkind = \"fedmsg\"\n[sink.sign]\n"),
+        ("sink.tls", "[[sink]]\nkind = \"amqp\"\n[sink.tls]\n"),
     ] {
         let error = Config::parse(&format!("{table}zzzz = 1\n"), Path::new("/taskbot.toml")).unwrap_err();
         let known: Vec<&str> = error.message.split('`').skip(1).step_by(2).filter(|k| *k != "zzzz").collect();

@@ -1,31 +1,144 @@
-//! The sink that is a directory: `<path>/<run>.json` with everything about a run, `<path>/<run>.xml` as JUnit.
+//! The sink that is a directory: a file for each run in each wanted format.
 //!
-//! Comes in: a run's document. Goes out: two files, each replaced as a whole, so a reader never sees half of one and
-//! a second delivery changes nothing. File names are made of the run's number alone.
+//! Comes in: a notice. Goes out: `<run>.json` with everything about the run, `<run>.xml` (JUnit), `<run>.sarif` (SARIF 2.1.0),
+//! `<run>.firehose.xml`. Each is replaced as a whole, so a reader never sees half of one and a second delivery changes nothing. File
+//! names are made of the run's number alone.
+//!
+//! ```toml
+//! [[sink]]
+//! kind = "directory"
+//! path = "results"
+//! formats = ["json", "junit", "sarif", "firehose"]
+//! ```
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
-use super::{SinkError, junit};
-use crate::store::RunReport;
+use serde::Deserialize;
 
-pub(super) fn deliver(path: &Path, run: &RunReport) -> Result<(), SinkError> {
-    let json = serde_json::to_vec_pretty(run).map_err(|e| SinkError::Form(e.to_string()))?;
-    let xml = junit::document(run).map_err(|e| SinkError::Form(e.to_string()))?;
-    fs::create_dir_all(path).map_err(|e| SinkError::Io(path.to_owned(), e))?;
-    for (extension, bytes) in [("json", json), ("xml", xml)] {
-        let file = path.join(format!("{}.{extension}", run.run.id));
-        replace(&file, &bytes).map_err(|e| SinkError::Io(file.clone(), e))?;
-    }
-    // The names must be on disk as well before the parcel counts as delivered.
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| SinkError::Io(path.to_owned(), e))
+use super::config::{Only, Settings};
+use super::error::SinkError;
+use super::notice::Notice;
+use super::{file, firehose, junit, sarif};
+
+/// `kind = "directory"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Its name.
+    #[serde(default = "name")]
+    name: String,
+    /// What it is told.
+    #[serde(default)]
+    only: Only,
+    /// The directory; made if absent.
+    path: PathBuf,
+    /// What is written.
+    #[serde(default = "formats")]
+    formats: Vec<Format>,
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_added_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+/// A format of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Everything about the run, as `taskbot runs --format json` shows it.
+    Json,
+    /// JUnit XML.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Firehose XML.
+    Firehose,
+}
+
+fn name() -> String {
+    "directory".into()
+}
+fn formats() -> Vec<Format> {
+    vec![Format::Json, Format::Junit]
+}
+
+impl Settings for Config {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn only(&self) -> &Only {
+        &self.only
+    }
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+    fn check(&self) -> Result<(), String> {
+        if self.formats.is_empty() {
+            Err("`formats` is empty: name what is to be written".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Junit => "xml",
+            Self::Sarif => "sarif",
+            Self::Firehose => "firehose.xml",
+        }
+    }
+
+    fn document(self, notice: &Notice) -> Result<Vec<u8>, SinkError> {
+        let form = |e: std::io::Error| SinkError::Form(e.to_string());
+        let json = |value: &serde_json::Value| {
+            serde_json::to_vec_pretty(value).map_err(|e| SinkError::Form(e.to_string()))
+        };
+        match self {
+            Self::Json => json(&notice.document()?),
+            Self::Junit => junit::document(&notice.run).map_err(form),
+            Self::Sarif => json(&sarif::document(notice)),
+            Self::Firehose => firehose::document(notice).map_err(form),
+        }
+    }
+}
+
+pub(super) fn deliver(config: &Config, notice: &Notice) -> Result<(), SinkError> {
+    file::make_dir(&config.path)?;
+    for format in &config.formats {
+        let name = format!("{}.{}", notice.run.run.id, format.extension());
+        file::replace(&config.path.join(name), &format.document(notice)?)?;
+    }
+    file::sync_dir(&config.path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::notice::tests::{notice, result};
+    use super::*;
+    use crate::task::Outcome;
+
+    #[test]
+    fn a_second_delivery_changes_nothing_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "path = '{}'\nformats = ['json', 'junit', 'sarif', 'firehose']",
+            dir.path().join("out").display()
+        );
+        let config: Config = toml::from_str(&text).unwrap();
+        let notice = notice(vec![result("test.look", Outcome::Failed, "no", serde_json::json!({}))]);
+        let listed = || {
+            let entries = std::fs::read_dir(dir.path().join("out")).unwrap().map(Result::unwrap);
+            let mut all: Vec<_> =
+                entries.map(|e| (e.file_name(), std::fs::read(e.path()).unwrap())).collect();
+            all.sort();
+            all
+        };
+        deliver(&config, &notice).unwrap();
+        let once = listed();
+        let names: Vec<_> = once.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+        assert_eq!(names, ["7.firehose.xml", "7.json", "7.sarif", "7.xml"]);
+        deliver(&config, &notice).unwrap();
+        assert_eq!(listed(), once);
+    }
 }

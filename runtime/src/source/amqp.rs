@@ -61,10 +61,8 @@ impl From<lapin::Error> for End {
 impl Amqp {
     /// Consumes until `stop`.
     pub(super) async fn run(&self, stop: CancellationToken) -> Result<(), SourceError> {
-        let uri = parse(&self.url)?;
-        if let Some(tls) = &self.tls {
-            tls_config(tls)?;
-        }
+        let uri = broker_uri(&self.url)?;
+        broker_tls(self.tls.as_ref())?;
         let endpoint = format!("{}:{}/{}", uri.authority.host, uri.authority.port, uri.vhost);
         let mut pause = Pause::new();
         loop {
@@ -98,10 +96,7 @@ impl Amqp {
 
     async fn link(&self, uri: &AMQPUri) -> Result<(Connection, Consumer), End> {
         // Read anew at each connection, since certificates are renewed.
-        let tls = match &self.tls {
-            Some(tls) => tls_config(tls).map_err(|error| End::Lost(error.to_string()))?,
-            None => OwnedTLSConfig::default(),
-        };
+        let tls = broker_tls(self.tls.as_ref()).map_err(|error| End::Lost(error.to_string()))?;
         let properties = ConnectionProperties::default().with_connection_name("taskbot".into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| End::Lost(error.to_string()))?;
         let connection = Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime).await?;
@@ -221,7 +216,8 @@ fn wire(received: Received) -> Wire {
     }
 }
 
-fn parse(url: &str) -> Result<AMQPUri, SourceError> {
+/// A broker's URL; errors do not repeat it.
+pub(crate) fn broker_uri(url: &str) -> Result<AMQPUri, SourceError> {
     // The parser's own words may hold the password.
     let mut uri: AMQPUri = url.parse().map_err(|_| {
         SourceError::Config("its broker URL is not like amqps://user:password@host:5671/%2F".to_owned())
@@ -231,7 +227,9 @@ fn parse(url: &str) -> Result<AMQPUri, SourceError> {
     Ok(uri)
 }
 
-fn tls_config(tls: &BrokerTls) -> Result<OwnedTLSConfig, SourceError> {
+/// What to trust and who to be; without files the system's.
+pub(crate) fn broker_tls(tls: Option<&BrokerTls>) -> Result<OwnedTLSConfig, SourceError> {
+    let Some(tls) = tls else { return Ok(OwnedTLSConfig::default()) };
     let read = |path: &Path| {
         fs::read(path).map_err(|error| SourceError::File { path: path.to_owned(), reason: error.to_string() })
     };
@@ -257,10 +255,13 @@ mod tests {
 
     #[test]
     fn a_url_gets_a_heartbeat_and_keeps_its_secrets() {
-        assert_eq!(parse("amqp://u:p@h/%2F").unwrap().query.heartbeat, Some(limits::AMQP_HEARTBEAT_SECONDS));
-        assert_eq!(parse("amqps://u:p@h/%2F?heartbeat=7").unwrap().query.heartbeat, Some(7));
+        assert_eq!(
+            broker_uri("amqp://u:p@h/%2F").unwrap().query.heartbeat,
+            Some(limits::AMQP_HEARTBEAT_SECONDS)
+        );
+        assert_eq!(broker_uri("amqps://u:p@h/%2F?heartbeat=7").unwrap().query.heartbeat, Some(7));
         for url in ["http://u:secret@h/", "amqp://u:secret@h:port/", "secret"] {
-            let error = parse(url).unwrap_err().to_string();
+            let error = broker_uri(url).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
     }

@@ -4,7 +4,7 @@
 //! to settle it. It never judges a message: bytes go on as they came, and only what was committed is
 //! acknowledged.
 
-mod amqp;
+pub(crate) mod amqp;
 mod archive;
 mod fedmsg;
 pub(crate) mod pause;

@@ -38,10 +38,10 @@ pub use error::{Fault, StoreError};
 pub use facts::{ParkedDecision, Question, QuestionEnd, StoredAnswer};
 pub use history::{StoredDecision, TaskTimes};
 pub use log::Level;
-pub use outbox::{NextParcel, Parcel};
+pub use outbox::{NextParcel, Parcel, SinkRow, Undelivered};
 pub use read::{
-    LogLine, QuarantinedMessage, Reader, ReasonRow, ResultFilter, ResultRow, RunReport, RunRow, Status,
-    StepRow, WaitingFact,
+    ArtifactRow, LogLine, QuarantinedMessage, Reader, ReasonRow, ResultFilter, ResultRow, RunReport, RunRow,
+    Status, StepRow, WaitingFact,
 };
 pub use release::Released;
 pub use requests::{HeldRow, RequestRow};

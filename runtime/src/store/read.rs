@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::Serialize;
 use taskbot_graph::{Argument, FactKey};
 
+use super::outbox::{self, SinkRow};
 use super::requests::{self, HeldRow, RequestRow};
 use super::{FILE, StoreError, StoredAnswer, migrate};
 use crate::effect::Timestamp;
@@ -36,8 +37,10 @@ pub struct Status {
     pub waiting_for: Vec<WaitingFact>,
     /// What windows hold.
     pub held: Vec<HeldRow>,
-    /// Deliveries to sinks that have not succeeded yet.
+    /// Deliveries to sinks that wait for an attempt.
     pub outbox: i64,
+    /// The same by sink, with what a sink will not take.
+    pub sinks: Vec<SinkRow>,
 }
 
 /// A fact that is asked and not answered yet.
@@ -267,7 +270,10 @@ impl Reader {
                     })?
                     .collect::<rusqlite::Result<_>>()?,
                 held: requests::held(c)?,
-                outbox: number("SELECT count(*) FROM outbox WHERE delivered_at IS NULL")?,
+                outbox: number(
+                    "SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND parked_at IS NULL",
+                )?,
+                sinks: outbox::waiting(c)?,
             })
         })
     }

@@ -1,10 +1,11 @@
-//! The fedmsg publisher, for the demonstration and tests: the only place that names the zeromq crate.
+//! The fedmsg publisher, for the sink, the demonstration and tests: the only place that names the zeromq crate.
 //!
-//! Comes in on standard input: an order, then messages as frames. Goes out: the messages to every subscriber,
-//! the first not before there is one; on standard output an answer with the bound endpoint, and one with the
-//! count at the end. It binds to loopback only, and changes no byte of a message.
+//! Comes in on standard input: an order, then messages as frames. Goes out: the messages to every subscriber; on
+//! standard output an answer with the bound endpoint, and one with the count, at the end or after each message. A
+//! recording waits for its first subscriber, live messages wait for nobody. It changes no byte of a message.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -21,10 +22,19 @@ use crate::spawn::ProcessLimits;
 /// How to publish.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PublishOrder {
-    /// Port on 127.0.0.1; 0: any that is free.
-    pub(crate) port: u16,
-    /// Pause after each message.
-    pub(crate) pause: Duration,
+    /// Where to bind; port 0: any that is free.
+    pub(crate) address: SocketAddr,
+    /// What comes.
+    pub(crate) manner: Manner,
+}
+
+/// What is published.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Manner {
+    /// A recording: the first message waits for a subscriber, each is followed by this pause.
+    Recording(Duration),
+    /// What happens: each message goes at once and is answered.
+    Live,
 }
 
 /// The publisher's answers.
@@ -65,9 +75,9 @@ fn publish() -> io::Result<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut socket = XPubSocket::new();
-        let endpoint = socket.bind(&format!("tcp://127.0.0.1:{}", order.port)).await.map_err(failed)?;
+        let endpoint = socket.bind(&format!("tcp://{}", order.address)).await.map_err(failed)?;
         answer(&PublishAnswer::Bound(endpoint.to_string()))?;
-        let count = publish_all(&mut socket, messages(), order.pause).await?;
+        let count = publish_all(&mut socket, messages(), order.manner).await?;
         // What was sent may still be in a socket's buffer; a closed one would drop it.
         tokio::time::sleep(limits::PUBLISH_LINGER).await;
         Ok(count)
@@ -94,9 +104,11 @@ fn messages() -> mpsc::Receiver<Frame> {
 async fn publish_all(
     socket: &mut XPubSocket,
     mut messages: mpsc::Receiver<Frame>,
-    pause: Duration,
+    manner: Manner,
 ) -> io::Result<u64> {
-    wait_for_subscription(socket).await;
+    if matches!(manner, Manner::Recording(_)) {
+        wait_for_subscription(socket).await;
+    }
     let mut count = 0;
     loop {
         // Subscriptions of later subscribers take effect only while they are received.
@@ -110,9 +122,12 @@ async fn publish_all(
         message.push_back(envelope.into());
         socket.send(message).await.map_err(failed)?;
         count += 1;
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = subscriptions(socket) => {}
+        match manner {
+            Manner::Live => answer(&PublishAnswer::Published(count))?,
+            Manner::Recording(pause) => tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = subscriptions(socket) => {}
+            },
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn corpus() -> Option<PathBuf> {
     folder
 }
 
-/// A Python with this package, in an environment of the tests' own that is made once.
+/// A Python with these packages (words with spaces), in an environment of the tests' own that is made once.
 pub fn python(package: &str) -> Option<PathBuf> {
     let folder: String = package.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{folder}"));
@@ -45,7 +45,10 @@ pub fn python(package: &str) -> Option<PathBuf> {
     };
     let made = done.exists()
         || run("python3".as_ref(), &["-m", "venv", folder.to_str().unwrap()])
-            && run(&python, &["-m", "pip", "install", "--quiet", package])
+            && run(
+                &python,
+                &[&["-m", "pip", "install", "--quiet"], &package.split(' ').collect::<Vec<_>>()[..]].concat(),
+            )
             && std::fs::write(&done, "").is_ok();
     if !made {
         skip("python", &format!("could not install {package} from the package index"));
