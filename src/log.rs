@@ -75,8 +75,9 @@ fn print_run(report: &RunReport, artifacts: &std::path::Path, paint: Paint) {
     let commit = report.commit.as_deref().unwrap_or("not cloned yet");
     output::line(format!("task {} at {}", shown(&report.repository), shown(commit)));
     for reason in &report.reasons {
+        let about = reason.about_run.map_or(String::new(), |run| format!(", about run #{run}"));
         output::line(format!(
-            "because of {} on {} ({})",
+            "because of {} on {} ({}{about})",
             shown(&reason.rule),
             shown(&reason.topic),
             shown(&reason.message)

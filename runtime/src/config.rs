@@ -45,6 +45,7 @@ use serde::{Deserialize, Deserializer};
 use taskbot_graph::{TopicFilter, TopicFilterError};
 
 use crate::class::ErrorClass;
+use crate::echo;
 use crate::executor::Layer;
 use crate::limits;
 use crate::sink::SinkConfig;
@@ -313,6 +314,9 @@ impl Config {
         }
         unique("source", self.sources.iter().map(SourceConfig::name))?;
         self.sinks.iter().try_for_each(SinkConfig::check)?;
+        if self.sinks.iter().any(|sink| sink.name() == echo::NAME) {
+            return Err(format!("no [[sink]] may be named '{}': that is taskbot itself", echo::NAME));
+        }
         unique("sink", self.sinks.iter().map(SinkConfig::name))
     }
 
@@ -419,6 +423,12 @@ mod tests {
     fn impossible_values_are_refused() {
         for (text, expected) in [
             ("[limits]\nmessage_bytes = 99999999", "limits.message_bytes"),
+            ("[[sink]]\nkind=\"index\"\npath=\"a\"\nname=\"taskbot\"", "taskbot itself"),
+            ("[[sink]]\nkind=\"directory\"\npath=\"a\"\nformats=[]", "`formats` is empty"),
+            ("[[sink]]\nkind=\"webhook\"\nurl=\"http://u:p@h/\"", "without user or password"),
+            ("[[sink]]\nkind=\"webhook\"\nurl=\"http://h/\"\nauth={user=\"u\"}", "`password_file`"),
+            ("[[sink]]\nkind=\"amqp\"\nurl=\"http://u:p@h/\"\ntopic_prefix=\"a.b\"", "amqps://"),
+            ("[[sink]]\nkind=\"fedmsg\"\nbind=\"9940\"\ntopic_prefix=\"a.b\"", "no address to bind to"),
             ("[executor]\nparallel = 0", "executor.parallel"),
             ("[executor]\nparallel = 1000000", "from 1 to 256"),
             ("[executor]\nmemory = \"lots\"", "is no size"),

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use taskbot_graph::{LoadError, TopicFilter};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::class::ErrorClass;
 use crate::config::{Config, ConfigError};
 use crate::dispatch;
+use crate::echo::{self, Echo, Echoed};
 use crate::effect::{Effects, Real};
 use crate::executor::{Bounds, Containers, Executor, MissingLayers};
 use crate::facts::{self, Asking, Providers};
@@ -27,7 +29,7 @@ use crate::intake::IntakeLimits;
 use crate::limits;
 use crate::lock::{Lock, LockError};
 use crate::progress::{Observer, Progress};
-use crate::sink::{self, Outbox};
+use crate::sink::{self, Outbox, SinkConfig};
 use crate::spawn::WorkerProgram;
 use crate::steer;
 use crate::steps::{self, Performer};
@@ -161,16 +163,15 @@ pub async fn run(
     options: Options,
 ) -> Result<Summary, DaemonError> {
     let house = House::open(config, &reload, &options).await?;
-    let [deliveries_over, questions_over, held_over, runs_over] = [(); 4].map(|()| CancellationToken::new());
+    let [deliveries_over, runs_over] = [(); 2].map(|()| CancellationToken::new());
     let (deliver, delivered) = mpsc::channel(limits::DELIVERIES_IN_FLIGHT);
 
     let supply = supply::serve(house.supply(&options), deliver);
     let inbox = then(inbox::serve(house.inbox(), delivered, house.stop.clone()), &deliveries_over);
-    let facts = then(facts::serve(house.asking(&options, &deliveries_over)), &questions_over);
-    let held = then(held::serve(house.holding(&questions_over)), &held_over);
-    let runs = then(dispatch::serve(house.queue(&held_over)), &runs_over);
-    let sinks = async { Ok(sink::serve(house.outbox(&options, &runs_over)).await?) };
-    let pipeline = async { tokio::try_join!(supply, inbox, facts, held, runs, sinks).map(drop) };
+    let runs = then(work(&house, &options, &deliveries_over), &runs_over);
+    let sinks = Box::pin(sink::serve(house.outbox(&options, &runs_over)));
+    let stations = async { Ok(tokio::try_join!(inbox, runs, sinks).map(drop)?) };
+    let pipeline = async { tokio::try_join!(supply, stations).map(drop) };
 
     let steering = steer::serve(house.wheel(reload), control);
     let ended = tokio::select! {
@@ -183,14 +184,38 @@ pub async fn run(
     house.summary()
 }
 
-/// A station, and word to the next one that nothing more comes.
-async fn then(
+/// From questions to ended runs, again as long as what ended makes further work: the echo of a run's end may ask for a run.
+async fn work(house: &House, options: &Options, no_more: &CancellationToken) -> Result<(), StoreError> {
+    let providers = house.providers(options);
+    let echo = house.echo();
+    let mut first = true;
+    loop {
+        let [questions_over, held_over, round_over] = [(); 3].map(|()| CancellationToken::new());
+        let asking = house.asking(providers.clone(), no_more);
+        let asked = async { if first { facts::serve(asking).await } else { facts::go_on(asking).await } };
+        let facts = then(asked, &questions_over);
+        let held = then(held::serve(house.holding(&questions_over)), &held_over);
+        let runs = then(dispatch::serve(house.queue(&held_over)), &round_over);
+        let ((), (), (), echoed) =
+            tokio::try_join!(facts, held, runs, Box::pin(echo::serve(&echo, &round_over)))?;
+        if echoed == Echoed::Nothing || house.stop.is_cancelled() {
+            return Ok(());
+        }
+        first = false;
+    }
+}
+
+/// A station, and word to the next one that nothing more comes. It lies on the heap: all stations together are too large
+/// for the stack of a thread.
+fn then(
     station: impl Future<Output = Result<(), StoreError>>,
     over: &CancellationToken,
-) -> Result<(), DaemonError> {
-    station.await?;
-    over.cancel();
-    Ok(())
+) -> Pin<Box<impl Future<Output = Result<(), StoreError>>>> {
+    Box::pin(async move {
+        station.await?;
+        over.cancel();
+        Ok(())
+    })
 }
 
 /// What the stations share.
@@ -206,6 +231,7 @@ struct House {
     newly_held: Arc<Notify>,
     new_runs: Arc<Notify>,
     new_parcels: Arc<Notify>,
+    new_echoes: Arc<Notify>,
     /// Held as long as the daemon lives.
     _lock: File,
 }
@@ -239,7 +265,8 @@ impl House {
         if tokio::task::spawn_blocking(move || steps::sweep(&state_dir, &open)).await.is_err() {
             tracing::warn!("looking for what ended runs left was cut off; the next start does it");
         }
-        let sinks = config.sinks.iter().map(|sink| sink.name().to_owned()).collect();
+        let sinks =
+            config.sinks.iter().map(SinkConfig::name).chain([echo::NAME]).map(str::to_owned).collect();
         let performer = Performer {
             store: store.clone(),
             state_dir: config.state_dir.clone(),
@@ -267,6 +294,7 @@ impl House {
             newly_held: Arc::default(),
             new_runs: Arc::default(),
             new_parcels: Arc::default(),
+            new_echoes: Arc::default(),
             _lock: lock,
         })
     }
@@ -296,7 +324,7 @@ impl House {
         }
     }
 
-    fn asking(&self, options: &Options, no_more: &CancellationToken) -> Asking<Real> {
+    fn providers(&self, options: &Options) -> Providers {
         let providers = Providers::new(&self.config.facts, &options.workers);
         for fact in providers.missing(&self.generation.borrow()) {
             tracing::warn!(
@@ -310,6 +338,10 @@ impl House {
                 "no rule reads the fact that [facts.\"{fact}\"] provides: check its spelling"
             );
         }
+        providers
+    }
+
+    fn asking(&self, providers: Providers, no_more: &CancellationToken) -> Asking<Real> {
         Asking {
             effects: self.effects.clone(),
             store: self.store.clone(),
@@ -342,9 +374,22 @@ impl House {
             store: self.store.clone(),
             parallel: self.config.executor.parallel,
             wake: Arc::clone(&self.new_runs),
-            observer: Moves { observer: self.observer.clone(), ended: Arc::clone(&self.new_parcels) },
+            observer: Moves {
+                observer: self.observer.clone(),
+                ended: [&self.new_parcels, &self.new_echoes].map(Arc::clone),
+            },
             stop: self.stop.clone(),
             no_more: no_more.clone(),
+        }
+    }
+
+    fn echo(&self) -> Echo<Real> {
+        Echo {
+            inbox: self.inbox(),
+            state_dir: self.config.state_dir.clone(),
+            prefix: echo::prefix(&self.config.topics.accept),
+            wake: Arc::clone(&self.new_echoes),
+            stop: self.stop.clone(),
         }
     }
 
@@ -404,14 +449,14 @@ fn lock_state_dir(dir: &Path) -> Result<File, DaemonError> {
 #[derive(Clone, Debug)]
 struct Moves {
     observer: Observer,
-    ended: Arc<Notify>,
+    ended: [Arc<Notify>; 2],
 }
 
 impl dispatch::Observe for Moves {
     fn moved(&self, run: RunId, key: &str, progress: &dispatch::Progress) {
         self.observer.moved(run, key, progress);
         if progress.state.is_final() {
-            self.ended.notify_one();
+            self.ended.iter().for_each(|told| told.notify_one());
         }
     }
 }

@@ -106,7 +106,7 @@ impl<E: Effects> Inbox<E> {
     }
 
     /// Wakes whoever has work by it.
-    fn tell(&self, one: &Admitted) {
+    pub(crate) fn tell(&self, one: &Admitted) {
         self.observer.admitted(one);
         if !one.new_runs.is_empty() || one.superseded > 0 {
             self.new_runs.notify_one();
@@ -119,7 +119,8 @@ impl<E: Effects> Inbox<E> {
         }
     }
 
-    async fn arrival(
+    /// Judges one delivery; nothing is durable yet.
+    pub(crate) async fn arrival(
         &self,
         generation: &Generation,
         wire: crate::source::Wire,

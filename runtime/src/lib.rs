@@ -12,6 +12,7 @@ pub mod class;
 pub mod config;
 pub mod daemon;
 pub mod dispatch;
+pub mod echo;
 pub mod effect;
 pub mod executor;
 pub mod facts;

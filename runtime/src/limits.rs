@@ -287,3 +287,7 @@ pub const INDEX_RESULTS: usize = 1_000;
 pub const SINK_EVENTS: usize = 1_000;
 /// Messages that the message about a run's end names as its causes.
 pub const SINK_CAUSES: usize = 100;
+/// Longest chain of runs in which each is asked for by what happened to the one before.
+pub const CHAIN_DEPTH: u32 = 16;
+/// Most events that a task emits.
+pub const EMITTED_EVENTS: usize = 100;

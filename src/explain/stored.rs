@@ -173,8 +173,9 @@ fn admission(run: &RunReport, askings: &[Asking<'_>], happening: Option<&(String
         for (nth, reason) in asking.reasons.iter().enumerate() {
             let word = if at == 0 && nth == 0 { "created" } else { "merged " };
             let subject = reason.subject.map_or(String::new(), |s| format!(" (subject {s})"));
+            let about = reason.about_run.map_or(String::new(), |cause| format!(", about run #{cause}"));
             lines.push(format!(
-                "admission: {word} #{} for rule {}{subject} of message {}",
+                "admission: {word} #{} for rule {}{subject} of message {}{about}",
                 run.run.id,
                 reason.rule,
                 shown(asking.message)

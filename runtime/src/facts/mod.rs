@@ -192,8 +192,15 @@ pub struct Asking<E> {
     pub no_more: CancellationToken,
 }
 
-/// Asks until the daemon stops, or nothing upstream can ask and everything is answered or given up.
+/// Asks until the daemon stops, or nothing upstream can ask and everything is answered or given up. What was given up before is
+/// asked anew.
 pub async fn serve<E: Effects>(asking: Asking<E>) -> Result<(), StoreError> {
+    asking.store.reopen_undecided(asking.effects.now()).await?;
+    go_on(asking).await
+}
+
+/// As `serve`, but what was given up stays so.
+pub async fn go_on<E: Effects>(asking: Asking<E>) -> Result<(), StoreError> {
     let stop = asking.stop.clone();
     tokio::select! {
         biased;
@@ -203,7 +210,6 @@ pub async fn serve<E: Effects>(asking: Asking<E>) -> Result<(), StoreError> {
 }
 
 async fn ask_all<E: Effects>(asking: &Asking<E>) -> Result<(), StoreError> {
-    asking.store.reopen_undecided(asking.effects.now()).await?;
     // An answer may have come just before a crash; whatever it decides is found by judging all that is parked.
     asking.judge_all().await?;
     let mut calls = FuturesUnordered::new();

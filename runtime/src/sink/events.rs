@@ -14,13 +14,13 @@ use crate::limits;
 
 /// A message to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct BusEvent {
+pub(crate) struct BusEvent {
     /// Below the prefix of the site.
-    pub(super) topic: &'static str,
+    pub(crate) topic: &'static str,
     /// A UUID.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// A JSON object without floating-point numbers.
-    pub(super) body: Map<String, Value>,
+    pub(crate) body: Map<String, Value>,
 }
 
 /// Prefix and environment that topics begin with, `org.fedoraproject.prod`.
@@ -53,7 +53,7 @@ impl TopicPrefix {
 }
 
 /// The messages that tell a run: its results, then that it is over.
-pub(super) fn events(notice: &Notice, link: Option<&Link>) -> Vec<BusEvent> {
+pub(crate) fn events(notice: &Notice, link: Option<&Link>) -> Vec<BusEvent> {
     let (run, run_id) = (&notice.run, notice.run_id());
     let url = link.map(|link| link.to(run.run.id));
     let event = |topic, what: &str, body: Value| {

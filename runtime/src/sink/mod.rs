@@ -35,7 +35,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Only, SinkConfig};
 pub use error::SinkError;
+pub(crate) use events::events;
 pub use notice::Notice;
+pub(crate) use page::url_path;
 
 use crate::class::ErrorClass;
 use crate::dispatch::{back_off, until};
@@ -95,8 +97,9 @@ impl Outlet {
     /// `SinkError`; its class says whether trying again can help.
     pub async fn deliver(&mut self, notice: Notice) -> Result<(), SinkError> {
         match &mut self.kind {
-            Kind::Fedmsg(sender) => sender.deliver(&notice).await,
-            Kind::Amqp(sender) => sender.deliver(&notice).await,
+            // What speaks with a broker has large states, which need not lie in everybody's.
+            Kind::Fedmsg(sender) => Box::pin(sender.deliver(&notice)).await,
+            Kind::Amqp(sender) => Box::pin(sender.deliver(&notice)).await,
             Kind::Blocking(config) => {
                 let config = Arc::clone(config);
                 // A thread of its own, since a daemon that stops does not wait for a slow peer.

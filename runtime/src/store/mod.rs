@@ -12,6 +12,7 @@
 
 mod admit;
 mod cancels;
+mod echoes;
 mod error;
 mod facts;
 mod history;

@@ -122,6 +122,9 @@ pub struct ReasonRow {
     pub rule: String,
     /// Place of the subject in the message.
     pub subject: Option<i64>,
+    /// The run that the message is about, where taskbot itself sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about_run: Option<i64>,
 }
 
 /// A step that was taken.
@@ -439,11 +442,18 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 
 fn reasons(c: &Connection, run: i64) -> rusqlite::Result<Vec<ReasonRow>> {
     c.prepare(
-        "SELECT m.message_id, m.topic, r.rule, nullif(r.subject, -1) FROM reasons r JOIN messages m ON m.id = r.message
+        "SELECT m.message_id, m.topic, r.rule, nullif(r.subject, -1), e.run
+         FROM reasons r JOIN messages m ON m.id = r.message LEFT JOIN echoes e ON e.message = m.message_id
          WHERE r.run = ?1 ORDER BY r.message, r.rule, r.subject",
     )?
     .query_map([run], |row| {
-        Ok(ReasonRow { message: row.get(0)?, topic: row.get(1)?, rule: row.get(2)?, subject: row.get(3)? })
+        Ok(ReasonRow {
+            message: row.get(0)?,
+            topic: row.get(1)?,
+            rule: row.get(2)?,
+            subject: row.get(3)?,
+            about_run: row.get(4)?,
+        })
     })?
     .collect()
 }

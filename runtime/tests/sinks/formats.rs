@@ -14,7 +14,10 @@ use super::{notice, outlet, report, result, support};
 
 /// Findings as they are kept: a summary of the tool, a rule with two places, one with none.
 fn findings() -> Vec<TaskResult> {
-    let place = |line: u64, column: u64| json!({"file": "src/a b.c", "line": line, "column": column, "message": "leaks <m> & \u{1b}", "severity": "warning"});
+    let place = |line: u64, column: u64| {
+        let message = "leaks <m> & \u{1b}";
+        json!({"file": "src/a b.c", "line": line, "column": column, "message": message, "severity": "warning"})
+    };
     vec![
         result(
             "dist.look.cppcheck",
@@ -116,7 +119,8 @@ async fn firehose_keeps_to_its_schema() {
         "<analysis><results/></analysis>",
         "<analysis><metadata/><results/></analysis>",
         "<analysis><metadata><generator name='x'/></metadata><results><issue><message>m</message></issue></results></analysis>",
-        "<analysis><metadata><generator name='x'/></metadata><results><issue><message>m</message><location><file given-path='f'/><point line='1'/></location></issue></results></analysis>",
+        "<analysis><metadata><generator name='x'/></metadata><results><issue><message>m</message><location>\
+         <file given-path='f'/><point line='1'/></location></issue></results></analysis>",
         "<analysis><metadata><generator name='x'/></metadata><results><info kind='x'/></results></analysis>",
     ] {
         assert!(std::panic::catch_unwind(|| check(wrong)).is_err(), "{wrong}");
@@ -206,7 +210,8 @@ async fn firehoses_own_library_reads_what_is_written() {
     let script = "import sys, json\nfrom firehose.model import Analysis, Issue, Failure, Info\n\
         a = Analysis.from_xml(open(sys.argv[1]))\n\
         print(json.dumps({'generator': a.metadata.generator.name, 'sut': a.metadata.sut.name,\
-        'issues': [[r.testid, r.severity, r.location.file.givenpath, r.location.point.line, r.message.text] for r in a.results if isinstance(r, Issue)],\
+        'issues': [[r.testid, r.severity, r.location.file.givenpath, r.location.point.line, r.message.text]\
+         for r in a.results if isinstance(r, Issue)],\
         'others': sorted(type(r).__name__ for r in a.results if not isinstance(r, Issue))}))\n";
     let output = Command::new(python)
         .args(["-c", script])

@@ -69,6 +69,7 @@ fn report(results: Vec<TaskResult>) -> RunReport {
             topic: "org.example.prod.build.done".into(),
             rule: "every".into(),
             subject: None,
+            about_run: None,
         }],
         requests: Vec::new(),
         steps: Vec::new(),

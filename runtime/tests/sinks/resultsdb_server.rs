@@ -36,7 +36,8 @@ impl Store {
             ("GET", "/results") => self.query(request),
             ("GET", path) if path.starts_with("/results/") => {
                 let id = path.trim_start_matches("/results/");
-                let found = self.results.iter().find(|result| result["id"].to_string() == id);
+                let found =
+                    self.results.iter().find(|result| id.parse() == Ok(result["id"].as_u64().unwrap()));
                 found.map_or(missing("Result not found"), |result| Answer::Json(200, result.clone()))
             }
             ("POST", "/results" | "/groups" | "/testcases") => match body(request) {

@@ -1,0 +1,38 @@
+//! Messages of taskbot about its own runs: which run each is about, and how long the chain is that it stands in.
+//!
+//! Comes in: a run that is over, and the ids of messages about it that some rule waits for. Goes out: whether they may be
+//! admitted. The first message of a chain came from outside; each run that an echo asked for is one longer.
+
+use rusqlite::params;
+
+use super::log::{self, Level};
+use super::{RunId, Store, StoreError};
+use crate::effect::Timestamp;
+use crate::limits;
+
+impl Store {
+    /// Remembers what messages are about. False: the chain would be too long, which is logged, and they are to be dropped.
+    pub async fn echoed(&self, run: RunId, messages: Vec<String>, at: Timestamp) -> Result<bool, StoreError> {
+        self.write("recording what a message is about", move |c| {
+            // The shortest way counts: a run that a message from outside asked for as well is no loop.
+            let depth: u32 = c
+                .prepare_cached(
+                    "SELECT 1 + coalesce(min(coalesce(e.depth, 0)), 0) FROM reasons r JOIN messages m ON m.id = r.message
+                     LEFT JOIN echoes e ON e.message = m.message_id WHERE r.run = ?1",
+                )?
+                .query_row([run.0], |row| row.get(0))?;
+            if depth > limits::CHAIN_DEPTH {
+                log::count(c, "chains-cut", 1)?;
+                let text = format!("a chain of more than {} runs ends here: is it a loop?", limits::CHAIN_DEPTH);
+                log::log(c, at, Level::Error, Some(run), None, &text)?;
+                return Ok(false);
+            }
+            for message in messages {
+                c.prepare_cached("INSERT OR IGNORE INTO echoes (message, run, depth) VALUES (?1, ?2, ?3)")?
+                    .execute(params![message, run.0, depth])?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+}
