@@ -81,7 +81,10 @@ impl TaskRun {
             inputs,
             out: absolute(&self.out)?,
             event,
-            downloads: DownloadConfig { koji: koji.map(|dir| dir.display().to_string()) },
+            downloads: DownloadConfig {
+                koji: koji.map(|dir| dir.display().to_string()),
+                ..DownloadConfig::default()
+            },
             workers: WorkerProgram::current(),
         };
         let cancel = CancellationToken::new();

@@ -156,6 +156,8 @@ pub struct Limits {
 pub struct Downloads {
     /// Directory with the builds, laid out as koji's `packages/`.
     pub koji: Option<String>,
+    /// Folders of this machine that tasks ask for by name (`[[fetch]] site`).
+    pub site: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Config {
@@ -330,6 +332,7 @@ impl Config {
         if let Some(koji) = self.downloads.koji.as_mut().filter(|koji| !koji.contains("://")) {
             *koji = base.join(&*koji).display().to_string();
         }
+        self.downloads.site.values_mut().for_each(resolve);
         // As on a shell's command line: a program with a slash is a path, one without is looked up.
         for command in self.facts.values_mut().filter_map(|fact| fact.command.as_mut()) {
             if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {

@@ -272,7 +272,10 @@ impl House {
             state_dir: config.state_dir.clone(),
             standard_tasks: config.standard_tasks.clone(),
             lock: config.lock.clone(),
-            downloads: DownloadConfig { koji: config.downloads.koji.clone() },
+            downloads: DownloadConfig {
+                koji: config.downloads.koji.clone(),
+                site: config.downloads.site.clone(),
+            },
             workers: options.workers.clone(),
             executor,
         };

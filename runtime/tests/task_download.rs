@@ -37,7 +37,7 @@ fn fetch(nvr: &str, arches: &[&str]) -> PlannedFetch {
 
 fn get(fetch: &PlannedFetch, koji: Option<String>) -> Result<Vec<String>, DownloadError> {
     let run = Run::new(Path::new("/checkout"));
-    let files = download(fetch, &run.dirs, &DownloadConfig { koji })?;
+    let files = download(fetch, &run.dirs, &DownloadConfig { koji, ..DownloadConfig::default() })?;
     let relative = |path: &std::path::PathBuf| {
         assert!(path.is_file());
         path.strip_prefix(&run.dirs.fetched).unwrap().to_str().unwrap().to_owned()
@@ -95,4 +95,28 @@ fn links_in_the_source_are_not_followed() {
     symlink("/etc", base.path().join("linked/1/1")).unwrap();
     let error = get(&fetch("linked-1-1", &[]), koji).unwrap_err();
     assert!(matches!(error, DownloadError::Refused(_)), "{error:?}");
+}
+
+#[test]
+fn a_folder_of_the_site_is_copied_whole_and_only_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("f40/repodata")).unwrap();
+    fs::write(folder.path().join("f40/repodata/repomd.xml"), "<repomd/>").unwrap();
+    let config = |name: &str| DownloadConfig {
+        site: [(name.to_owned(), folder.path().to_owned())].into(),
+        ..DownloadConfig::default()
+    };
+    let wanted =
+        PlannedFetch { what: FetchWhat::Site { name: "repositories".into() }, into: "repositories".into() };
+    let run = Run::new(Path::new("/checkout"));
+    let files = download(&wanted, &run.dirs, &config("repositories")).unwrap();
+    assert_eq!(files, [run.dirs.fetched.join("repositories/f40/repodata/repomd.xml")]);
+    assert_eq!(fs::read_to_string(files.first().unwrap()).unwrap(), "<repomd/>");
+    let error = download(&wanted, &run.dirs, &config("other")).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Permanent);
+    assert!(error.to_string().contains("[downloads.site]"), "{error}");
+    // a task sees what lies in the folder, not what a link in it points to
+    symlink("/etc/passwd", folder.path().join("f40/passwd")).unwrap();
+    let error = download(&wanted, &run.dirs, &config("repositories")).unwrap_err();
+    assert!(matches!(&error, DownloadError::Refused(why) if why.contains("f40/passwd")), "{error}");
 }

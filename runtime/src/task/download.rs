@@ -4,6 +4,7 @@
 //! directory. It never follows a link out of its source and never puts a message's value into a path before it was
 //! read as its type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,6 +24,8 @@ pub struct DownloadConfig {
     /// Base of koji's `packages/` layout: a directory (or `file://`),
     /// `<base>/<name>/<version>/<release>/<arch>/*.rpm`.
     pub koji: Option<String>,
+    /// Folders of this machine that tasks ask for by name (`site`).
+    pub site: BTreeMap<String, PathBuf>,
 }
 
 /// Why a download did not happen.
@@ -79,6 +82,13 @@ pub fn download(
         FetchWhat::Url { .. } => Err(not_built("[[fetch]] url")),
         FetchWhat::Repo { .. } => Err(not_built("[[fetch]] repo")),
         FetchWhat::Compose { .. } => Err(not_built("[[fetch]] compose")),
+        FetchWhat::Site { name } => match config.site.get(name) {
+            Some(folder) => copy_folder(folder, &into),
+            None => Err(DownloadError::Unsupported(format!(
+                "the task reads the folder `{name}` of this site, which is not configured; set `{name} = \"/folder\"` \
+                 in [downloads.site]"
+            ))),
+        },
     }
 }
 
@@ -139,6 +149,35 @@ fn koji(base: &Path, build: &Nvr, arches: &[String], into: &Path) -> Result<Vec<
         files.push(target);
     }
     if files.is_empty() { Err(not_found(&source.join(arches.join(", ")))) } else { Ok(files) }
+}
+
+/// Copies all files of a folder, or the one file that it is; the files in the order of their names.
+///
+/// # Errors
+/// See `DownloadError`.
+pub fn copy_folder(source: &Path, into: &Path) -> Result<Vec<PathBuf>, DownloadError> {
+    let refused = |why: String| DownloadError::Refused(format!("{}: {why}", source.display()));
+    let (parent, name) = (source.parent(), source.file_name().map(Path::new));
+    let (base, file) = match (parent, name) {
+        (Some(parent), Some(name)) if source.is_file() => (parent, Some(name)),
+        _ => (source, None),
+    };
+    let dir = LeftDir::open(base, HardLinks::Allowed).map_err(|why| refused(why.to_string()))?;
+    let paths = match file {
+        Some(name) => vec![name.to_owned()],
+        None => match dir.walk(limits::DOWNLOAD_FILES, limits::ARTIFACT_DEPTH) {
+            (paths, passed_over) if passed_over.is_empty() => paths,
+            (_, passed_over) => return Err(refused(passed_over.join("; "))),
+        },
+    };
+    let mut bytes_left = limits::DOWNLOAD_BYTES;
+    let mut files = Vec::new();
+    for path in paths {
+        let target = into.join(&path);
+        bytes_left = bytes_left.saturating_sub(copy(&dir, &path, &target, bytes_left)?);
+        files.push(target);
+    }
+    Ok(files)
 }
 
 fn copy(dir: &LeftDir, path: &Path, target: &Path, max_bytes: u64) -> Result<u64, DownloadError> {

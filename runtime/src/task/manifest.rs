@@ -137,6 +137,11 @@ pub enum FetchFrom {
         /// Which image.
         image: String,
     },
+    /// `site`: literal.
+    Site {
+        /// Name of a folder in the site's configuration.
+        name: String,
+    },
 }
 
 /// What exit codes mean where no result says more.

@@ -39,15 +39,16 @@ impl Reader<'_> {
     }
 
     fn fetch_from(&mut self, section: Section<'_>, inputs: &[Input]) -> Option<FetchFrom> {
-        const KINDS: [(&str, &[&str]); 4] = [
+        const KINDS: [(&str, &[&str]); 5] = [
             ("koji", &["koji", "arches", "into"]),
             ("url", &["url", "sha256", "into"]),
             ("repo", &["repo", "packages", "into"]),
             ("compose", &["compose", "image", "into"]),
+            ("site", &["site", "into"]),
         ];
         let mut said = KINDS.iter().filter(|(kind, _)| section.get(kind).is_some());
         let (Some((kind, keys)), None) = (said.next(), said.next()) else {
-            let message = "[[fetch]] needs exactly one of `koji`, `url`, `repo`, `compose`".into();
+            let message = "[[fetch]] needs exactly one of `koji`, `url`, `repo`, `compose`, `site`".into();
             self.problem(section.at, message);
             return None;
         };
@@ -76,6 +77,7 @@ impl Reader<'_> {
                 repo: self.string(section, "repo")?,
                 packages: self.templates(section, "packages", inputs).unwrap_or_default(),
             }),
+            "site" => Some(FetchFrom::Site { name: self.word(section, "site")? }),
             _ => Some(FetchFrom::Compose {
                 compose: self.template(section, "compose", inputs)?,
                 image: self.string(section, "image").unwrap_or_default(),

@@ -44,7 +44,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("subject", &["type", "item"]),
     ("prepare", &["packages", "run", "timeout"]),
     ("prepare.packages.*", &["name", "tool", "apt", "dnf"]),
-    ("fetch", &["koji", "arches", "url", "sha256", "repo", "packages", "compose", "image", "into"]),
+    ("fetch", &["koji", "arches", "url", "sha256", "repo", "packages", "compose", "image", "site", "into"]),
     ("run", &["command", "timeout", "exit"]),
     ("run.exit", &["pass", "fail", "skip"]),
     ("environment", &["kind", "image", "memory", "cpus", "disk", "network", "destructive"]),

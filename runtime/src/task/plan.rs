@@ -105,6 +105,11 @@ pub enum FetchWhat {
         /// Which image.
         image: String,
     },
+    /// A folder that the site's configuration names.
+    Site {
+        /// Its name there.
+        name: String,
+    },
 }
 
 /// All that the steps of a run need to know of its task.
@@ -284,6 +289,7 @@ fn plan_fetch(fetch: &Fetch, values: &Values<'_>) -> Result<PlannedFetch, Manife
         FetchFrom::Compose { compose, image } => {
             FetchWhat::Compose { compose: fill(compose, values)?, image: image.clone() }
         }
+        FetchFrom::Site { name } => FetchWhat::Site { name: name.clone() },
     };
     Ok(PlannedFetch { what, into: fetch.into.clone() })
 }
