@@ -70,9 +70,9 @@ fn it_analyses_packages_in_c_and_no_others() {
     assert_eq!(of("hello-clean-1.2-1.fc40", "dist.static-analysis")["outcome"], "PASSED", "{results:#?}");
     let leak = of("hello-leak-1.0-1.fc40", "dist.static-analysis");
     assert_eq!(leak["outcome"], "FAILED", "{results:#?}");
-    let finding = of("hello-leak-1.0-1.fc40", "dist.static-analysis.double-free");
+    let finding = of("hello-leak-1.0-1.fc40", "dist.static-analysis.gcc.double-free");
     assert_eq!(
-        (&finding["data"]["file"], &finding["data"]["line"]),
+        (&finding["data"]["places"][0]["file"], &finding["data"]["places"][0]["line"]),
         (&json!("hello-leak-1.0/hello.c"), &json!(30)),
         "{finding:#}"
     );
