@@ -138,6 +138,10 @@ pub const TASK_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const INFRASTRUCTURE_RETRIES_DEFAULT: u32 = 2;
 /// Most retries of infrastructure errors that a manifest may ask for.
 pub const INFRASTRUCTURE_RETRIES_MAX: u32 = 10;
+/// Most files of a task's repository that `taskbot task check` reads.
+pub const LINT_FILES: usize = 10_000;
+/// Largest of them; larger ones are data and no scripts.
+pub const LINT_FILE_BYTES: u64 = 1 << 20;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
 /// Between asking a command to end (SIGTERM) and killing it.

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::dispatch::Step;
-use taskbot_runtime::steps::{LocalRun, LocalTask, run_task};
+use taskbot_runtime::steps::{Afterwards, LocalRun, LocalTask, run_task};
 use taskbot_runtime::task::Outcome;
 use taskbot_runtime::task::download::DownloadConfig;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ async fn run(
         out: dir.path().join("out"),
         event: "{}".into(),
         downloads: DownloadConfig::default(),
+        fetched: Vec::new(),
+        afterwards: Afterwards::Remove,
         workers: support::worker(),
     };
     let mut begun = Vec::new();
@@ -87,6 +89,8 @@ async fn a_second_run_into_the_same_directory_works() {
         out,
         event: "{}".into(),
         downloads: DownloadConfig::default(),
+        fetched: Vec::new(),
+        afterwards: Afterwards::Remove,
         workers: support::worker(),
     };
     let second = run_task(task, &CancellationToken::new(), |_| {}).await;
@@ -108,4 +112,40 @@ async fn what_the_site_does_not_give_is_refused_before_anything_runs() {
         assert!(failure.message.contains(said), "{}", failure.message);
         assert_eq!(begun, [Step::Provision, Step::Clone, Step::CleanUp]);
     }
+}
+
+#[tokio::test]
+async fn files_of_one_s_own_stand_in_for_downloads_and_directories_stay_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkout = dir.path().join("task");
+    fs::create_dir_all(checkout.join("folder/noarch")).unwrap();
+    let manifest = format!("{MANIFEST}[[fetch]]\nkoji = \"{{package}}\"\n");
+    fs::write(checkout.join("task.toml"), manifest).unwrap();
+    fs::write(
+        checkout.join("run"),
+        "#!/bin/sh\ncat \"$TASKBOT_FETCHED/a.rpm\" \"$TASKBOT_FETCHED/noarch/b.rpm\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(checkout.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("a.rpm"), "a").unwrap();
+    fs::write(checkout.join("folder/noarch/b.rpm"), "b").unwrap();
+    let task = LocalTask {
+        inputs: vec![("package".into(), "a-1-1".into())],
+        out: dir.path().join("out"),
+        event: "{}".into(),
+        downloads: DownloadConfig::default(),
+        fetched: vec![dir.path().join("a.rpm"), checkout.join("folder")],
+        checkout,
+        afterwards: Afterwards::Leave,
+        workers: support::worker(),
+    };
+    let run = run_task(task.clone(), &CancellationToken::new(), |_| {}).await;
+    assert!(run.failure().is_none(), "{:?}", run.steps);
+    assert_eq!(fs::read_to_string(run.artifact_dir.join("taskbot-attempt-1.log")).unwrap(), "ab");
+    assert!(dir.path().join("out/attempt/fetched/noarch/b.rpm").is_file());
+    let gone =
+        LocalTask { fetched: vec![dir.path().join("nowhere")], afterwards: Afterwards::Remove, ..task };
+    let run = run_task(gone, &CancellationToken::new(), |_| {}).await;
+    assert!(run.failure().is_some_and(|failure| failure.message.contains("nowhere")), "{:?}", run.steps);
+    assert!(!dir.path().join("out/attempt").exists());
 }

@@ -156,6 +156,23 @@ impl Attempt {
         })
     }
 
+    /// Takes files of this machine for what the task would download.
+    pub(super) async fn take_files(&self, sources: Vec<PathBuf>) -> Result<StepReport, Failure> {
+        let into = self.dirs.fetched.clone();
+        let files = blocking(move || {
+            let mut files = 0;
+            for source in &sources {
+                files += download::copy_folder(source, &into)
+                    .map_err(|e| failure(e.class(), e.to_string()))?
+                    .len();
+            }
+            Ok::<_, Failure>(files)
+        })
+        .await??;
+        let detail = Some(format!("{files} of your own, instead of the task's downloads"));
+        Ok(StepReport { detail, ..StepReport::default() })
+    }
+
     /// Runs the task's command.
     pub(super) async fn run(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
         let (_, plan) = self.plan().await?;
@@ -213,6 +230,17 @@ impl Attempt {
         .await?
         .map_err(|e| failure(ErrorClass::Transient, format!("removing {}: {e}", self.root.display())))?;
         Ok(StepReport { detail, ..StepReport::default() })
+    }
+
+    /// Runs the task's own cleaning and leaves everything else where it is.
+    pub(super) async fn leave(&self, cancel: &CancellationToken) -> Result<StepReport, Failure> {
+        let detail = self.own_cleaning(cancel).await;
+        let this = self.clone();
+        let kept = blocking(move || this.keep_log()).await?;
+        kept.map_err(|e| failure(ErrorClass::Transient, format!("the log: {e}")))?;
+        let left = format!("left in {}", self.root.display());
+        let detail = detail.map_or_else(|| left.clone(), |problems| format!("{problems}; {left}"));
+        Ok(StepReport { detail: Some(detail), ..StepReport::default() })
     }
 
     /// What went wrong in the task's own cleaning; that changes no verdict.

@@ -30,8 +30,21 @@ pub struct LocalTask {
     pub event: String,
     /// Where external files are.
     pub downloads: DownloadConfig,
+    /// Files and folders that stand in for everything the task would download.
+    pub fetched: Vec<PathBuf>,
+    /// What becomes of its directories.
+    pub afterwards: Afterwards,
     /// The program that serves as a worker process.
     pub workers: WorkerProgram,
+}
+
+/// What becomes of the directories of a run that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// They are removed, as the daemon does.
+    Remove,
+    /// They are left to be looked at; the next run removes them.
+    Leave,
 }
 
 /// A step that was taken.
@@ -113,9 +126,13 @@ async fn perform(
         Step::Provision => attempt.provision(task.event.clone()).await,
         Step::Clone => attempt.check().await,
         Step::Prepare => attempt.prepare(cancel).await,
+        Step::Download if !task.fetched.is_empty() => attempt.take_files(task.fetched.clone()).await,
         Step::Download => attempt.download(task.downloads.clone()).await,
         Step::Run => attempt.run(cancel).await,
         Step::Report => attempt.report(ended.unwrap_or(Ended::Cancelled)).await,
+        Step::CleanUp if task.afterwards == Afterwards::Leave => {
+            attempt.leave(&CancellationToken::new()).await
+        }
         Step::CleanUp => attempt.clean_up(&CancellationToken::new()).await,
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-pub use local::{LocalRun, LocalStep, LocalTask, run_task};
+pub use local::{Afterwards, LocalRun, LocalStep, LocalTask, run_task};
 pub(crate) use wipe::sweep;
 
 use crate::class::ErrorClass;

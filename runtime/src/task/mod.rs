@@ -19,6 +19,7 @@ mod firehose;
 mod format;
 mod junit;
 mod left_file;
+pub mod lint;
 pub mod manifest;
 mod manifest_fetch;
 mod manifest_reader;

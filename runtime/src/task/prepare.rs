@@ -151,7 +151,7 @@ fn install_command(packages: &[&Package], manager: Manager) -> String {
 }
 
 /// An executable on the task's `PATH`; an absolute path just has to be there.
-fn is_there(tool: &str) -> bool {
+pub(super) fn is_there(tool: &str) -> bool {
     if tool.starts_with('/') {
         return Path::new(tool).exists();
     }
