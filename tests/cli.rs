@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use support::site::{Site, names_and_states};
 use support::{eventually, message, process};
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["check"],
     &["fmt"],
     &["compile"],
     &["run"],
+    &["task", "new"],
+    &["task", "check"],
     &["task", "run"],
     &["explain"],
     &["replay"],

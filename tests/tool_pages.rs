@@ -25,6 +25,11 @@ fn the_page_on_reviews_prints_what_the_tools_print() {
     check("docs/review.md");
 }
 
+#[test]
+fn the_page_on_tasks_prints_what_the_tool_prints() {
+    check("docs/tasks.md");
+}
+
 fn check(page: &str) {
     let path = project().join(page);
     let text = fs::read_to_string(&path).unwrap();
