@@ -149,3 +149,25 @@ async fn files_of_one_s_own_stand_in_for_downloads_and_directories_stay_on_reque
     assert!(run.failure().is_some_and(|failure| failure.message.contains("nowhere")), "{:?}", run.steps);
     assert!(!dir.path().join("out/attempt").exists());
 }
+
+#[tokio::test]
+async fn a_destructive_task_is_refused_outside_a_machine_of_its_own() {
+    let ruin = "touch \"$TASKBOT_ARTIFACTS/ran\"";
+    let inputs = [("package", "a-1-1")];
+    for (kind, why) in [
+        ("sandbox", "a destructive task needs a machine of its own"),
+        ("container", "a destructive task needs a machine of its own"),
+        (
+            "vm",
+            "needs a virtual machine, and this taskbot has only its sandbox and containers: the task is destructive",
+        ),
+    ] {
+        let manifest = format!("{MANIFEST}[environment]\nkind = \"{kind}\"\ndestructive = true\n");
+        let (run, begun, dir) = run(&manifest, ruin, &inputs).await;
+        let failure = run.failure().unwrap();
+        assert!(failure.message.contains(why), "{kind}: {}", failure.message);
+        assert_eq!(failure.class, ErrorClass::Permanent);
+        assert_eq!((begun, run.ended), (vec![Step::Provision, Step::Clone, Step::CleanUp], None));
+        assert!(!dir.path().join("out/kept/ran").exists());
+    }
+}

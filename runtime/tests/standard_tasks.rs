@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod support;
 mod task_run;
 
 use std::fs;
@@ -195,6 +196,70 @@ fn static_analysis_of_a_hostile_tarball_writes_nowhere_else() {
 }
 
 #[test]
+fn tasks_that_analyse_sources_unpack_them_in_the_same_way() {
+    let file = |task: &str| fs::read(stdlib().join("tasks").join(task).join("sources.py")).unwrap();
+    assert_eq!(file("static-analysis"), file("python-c-extensions"));
+}
+
+/// Two functions of an extension: a list of numbers, and a dictionary. `after_append` and `after_dict` come right after.
+fn extension(after_append: &str, after_dict: &str) -> String {
+    format!(
+        "#include <Python.h>\n\
+         PyObject *numbers(void)\n{{\n    PyObject *list = PyList_New(0);\n    if (!list) return NULL;\n\
+         \x20   PyObject *item = PyLong_FromLong(1);\n    if (!item) {{ Py_DECREF(list); return NULL; }}\n\
+         \x20   int ended = PyList_Append(list, item);\n    {after_append}\n\
+         \x20   if (ended < 0) {{ Py_DECREF(list); return NULL; }}\n    return list;\n}}\n\
+         PyObject *about(PyObject *self)\n{{\n    PyObject *dict = PyDict_New();\n    {after_dict}\n\
+         \x20   if (PyDict_SetItemString(dict, \"self\", self) < 0) {{ Py_DECREF(dict); return NULL; }}\n    return dict;\n}}\n"
+    )
+}
+
+#[test]
+fn references_that_get_lost_and_objects_used_unchecked_are_found_in_extensions() {
+    let headers = Command::new("/usr/bin/python3")
+        .args([
+            "-c",
+            "import sysconfig, os; assert os.path.exists(sysconfig.get_paths()['include'] + '/Python.h')",
+        ])
+        .output()
+        .unwrap();
+    if !headers.status.success() {
+        support::skip("python3-dev", "the headers of Python are not on this machine");
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    let src = base.path().join("ext/1/1/src/ext");
+    fs::create_dir_all(&src).unwrap();
+    let mut said = |text: &str| {
+        fs::write(src.join("ext.c"), text).unwrap();
+        run("python-c-extensions", "ext-1-1", base.path()).0
+    };
+    let seeded = said(&extension("", ""));
+    let leak = find(&seeded.results, "dist.python-c-extensions.reference-leak");
+    assert_eq!(leak.data["places"].as_array().unwrap().len(), 1, "{leak:#?}");
+    assert_eq!((&leak.data["places"][0]["function"], leak.outcome), (&"numbers".into(), Outcome::Failed));
+    assert!(leak.note.contains("leak of ‘item’"), "{}", leak.note);
+    let unchecked = find(&seeded.results, "dist.python-c-extensions.unchecked-null");
+    assert_eq!(
+        (&unchecked.data["places"][0]["line"], &unchecked.data["places"][0]["file"]),
+        (&17.into(), &"ext/ext.c".into())
+    );
+    assert_eq!(seeded.results.len(), 3);
+
+    let right = said(&extension("Py_DECREF(item);", "if (!dict) return NULL;"));
+    assert_eq!(outcomes(&right.results), [("dist.python-c-extensions", Outcome::Info)], "{right:#?}");
+    let twice = said(&extension("Py_DECREF(item); Py_DECREF(item);", "if (!dict) return NULL;"));
+    find(&twice.results, "dist.python-c-extensions.released-twice");
+    let counted =
+        said(&extension("Py_INCREF(item); Py_DECREF(item); Py_DECREF(item);", "if (!dict) return NULL;"));
+    assert_eq!(outcomes(&counted.results), [("dist.python-c-extensions", Outcome::Info)], "{counted:#?}");
+    let alone = said("#include <Python.h>\n#include <no/such/header.h>\n");
+    assert_eq!(outcomes(&alone.results), [("dist.python-c-extensions", Outcome::NeedsInspection)]);
+    let none = said("int main(void) { return 0; }\n");
+    assert_eq!(outcomes(&none.results), [("dist.python-c-extensions", Outcome::Info)]);
+}
+
+#[test]
 fn a_task_that_breaks_gives_no_verdict() {
     if !has("rpmlint") {
         return;
@@ -275,5 +340,5 @@ fn every_standard_task_has_a_sound_manifest() {
         assert!(manifest.testcases.contains(&manifest.full_name()), "{}", manifest.name);
         names.push(manifest.name);
     }
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 10);
 }

@@ -18,7 +18,7 @@ use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
 use crate::executor::{Ended, Executor, Place, TaskCommand};
 use crate::task::download::{self, DownloadConfig};
-use crate::task::manifest::{Environment, EnvironmentKind, Network};
+use crate::task::manifest::{Destructive, Environment, EnvironmentKind, Network};
 use crate::task::{
     Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
 };
@@ -109,7 +109,13 @@ impl Attempt {
             }
             EnvironmentKind::Vm | EnvironmentKind::Cloud | EnvironmentKind::IsoInstall => {
                 let needs = environment.kind.phrase();
-                Err(format!("needs {needs}, and this taskbot has only its sandbox and containers"))
+                let why = match environment.destructive {
+                    Destructive::Yes => {
+                        ": the task is destructive and runs in a machine of its own or not at all"
+                    }
+                    Destructive::No => "",
+                };
+                Err(format!("needs {needs}, and this taskbot has only its sandbox and containers{why}"))
             }
         }
     }
