@@ -1,5 +1,7 @@
 //! `taskbot log`: what happened, or one run in full.
 
+mod follow;
+
 use std::io;
 use std::process::ExitCode;
 
@@ -15,6 +17,9 @@ use crate::site::Site;
 pub struct Log {
     /// Number of a run.
     run: Option<i64>,
+    /// Show the run's output as it comes, through all its attempts, until the run is over.
+    #[arg(short, long, requires = "run", conflicts_with = "format")]
+    follow: bool,
     #[command(flatten)]
     site: Site,
     /// At most this many lines.
@@ -35,6 +40,9 @@ impl Log {
                 Failure::new(format!("there is no run #{number}; `taskbot status` lists them"))
             })?;
             let state_dir = self.site.config()?.state_dir;
+            if self.follow {
+                return follow::follow(&store, &state_dir, report);
+            }
             match self.format {
                 Format::Json => output::json(&report)?,
                 Format::Human => print_run(&report, &steps::artifact_dir(&state_dir, RunId(number)), paint),

@@ -225,7 +225,17 @@ fn the_traces_of_a_run(site: &Site) {
     let kept = site.path("state/artifacts/1");
     assert_eq!(fs::read_to_string(kept.join("seen.log")).unwrap(), "curl-8.6.0-7.fc40\n");
     assert_eq!(fs::read_to_string(kept.join("taskbot-attempt-1.log")).unwrap(), "looking\n");
-    assert_eq!(report.artifacts.len(), 2);
+    let index = fs::read(kept.join("taskbot-attempt-1-index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    // the index cannot list itself, the store does
+    let stored: Vec<_> = report.artifacts.iter().filter(|one| !one.path.ends_with("-index.json")).collect();
+    assert_eq!((stored.len(), report.artifacts.len()), (2, 3));
+    for (listed, stored) in index["files"].as_array().unwrap().iter().zip(stored) {
+        assert_eq!(
+            (&listed["path"], &listed["sha256"]),
+            (&stored.path.as_str().into(), &stored.sha256.as_str().into())
+        );
+    }
     assert_eq!(fs::read_dir(site.path("state/runs")).unwrap().count(), 0, "work directories are gone");
     let sunk: serde_json::Value =
         serde_json::from_slice(&fs::read(site.path("out/1.json")).unwrap()).unwrap();

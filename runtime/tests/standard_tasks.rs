@@ -230,7 +230,7 @@ fn references_that_get_lost_and_objects_used_unchecked_are_found_in_extensions()
     let base = tempfile::tempdir().unwrap();
     let src = base.path().join("ext/1/1/src/ext");
     fs::create_dir_all(&src).unwrap();
-    let mut said = |text: &str| {
+    let said = |text: &str| {
         fs::write(src.join("ext.c"), text).unwrap();
         run("python-c-extensions", "ext-1-1", base.path()).0
     };

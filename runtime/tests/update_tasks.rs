@@ -34,14 +34,17 @@ fn can_run() -> bool {
     missing.is_none()
 }
 
-/// Repositories by "release/architecture/name".
+/// Repositories by "release/architecture/name"; packages of the update without one as "update".
 type Repositories<'a> = &'a [(&'a str, &'a [Rpm])];
 
 /// What the task says of an update of these builds to F40.
 fn run(task: &str, builds: &[&str], repositories: Repositories<'_>) -> Collected {
     let run = Run::new(&stdlib().join("tasks").join(task));
     for (path, rpms) in repositories {
-        repository(&run.dirs.fetched.join("repositories").join(path), rpms);
+        match path.split_once('/') {
+            Some(_) => repository(&run.dirs.fetched.join("repositories").join(path), rpms),
+            None => rpms::copy(&run.dirs.fetched.join(path), rpms),
+        }
     }
     let builds: Vec<_> = builds.iter().map(|nvr| json!({ "nvr": nvr })).collect();
     let update = json!({ "alias": "FEDORA-2024-1", "builds": builds, "release": { "name": "F40" } });
@@ -109,6 +112,21 @@ fn an_update_with_all_that_depends_on_it_passes() {
     // the same rebuild does not help as long as it is somebody else's update
     let collected = depcheck(&["libfoo-2.0-1.fc40"], &[LIBFOO_1, APP], &[LIBFOO_2, rebuilt]);
     assert_eq!(find(&collected.results, "dist.depcheck.app").outcome, Outcome::Failed);
+}
+
+#[test]
+fn packages_of_an_update_may_lie_beside_the_repositories() {
+    if !can_run() {
+        return;
+    }
+    let world: Repositories<'_> = &[("f40/x86_64/base", &[LIBFOO_1, APP]), ("update", &[LIBFOO_2])];
+    let collected = run("depcheck", &[], world);
+    assert_eq!(find(&collected.results, "dist.depcheck.app").data["requirement"], "libfoo.so.1");
+    let world: Repositories<'_> =
+        &[("f40/x86_64/base", &[LIBFOO_1]), ("f41/x86_64/base", &[LIBFOO_1]), ("update", &[LIBFOO_2])];
+    let collected = run("upgradepath", &[], world);
+    let note = &find(&collected.results, "dist.upgradepath.libfoo").note;
+    assert_eq!(note, "libfoo goes from 2.0-1.fc40 in f40 back to 1.0-1.fc40 in f41");
 }
 
 #[test]

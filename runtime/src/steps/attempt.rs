@@ -23,6 +23,9 @@ use crate::task::{
     Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
 };
 
+/// Name of the log below an attempt's directory.
+pub(super) const LOG: &str = "log";
+
 /// One attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -56,7 +59,7 @@ impl Attempt {
             artifacts: root.join("artifacts"),
             results_file: root.join("results").join("results.yml"),
             event_file: root.join("event.json"),
-            log_file: root.join("log"),
+            log_file: root.join(LOG),
         };
         Self { dirs, root, kept, run, number, inputs, timeout: None, executor }
     }
@@ -210,6 +213,9 @@ impl Attempt {
             }
             let log = this.keep_log().map_err(|e| failure(ErrorClass::Transient, format!("the log: {e}")))?;
             kept.extend(log.map(|log| (log.path.clone(), log)));
+            let listed = this.keep_index(kept.values());
+            let listed = listed.map_err(|e| failure(ErrorClass::Transient, format!("the index: {e}")))?;
+            kept.insert(listed.path.clone(), listed);
             let problems: Vec<String> = collected.problems.into_iter().chain(index.left_out).collect();
             let detail = (!problems.is_empty()).then(|| problems.join("; "));
             let artifacts = kept.into_values().collect();
@@ -321,18 +327,30 @@ impl Attempt {
         fs::hard_link(file, &kept)
     }
 
+    /// Writes beside the kept files which they are, with sizes and hashes.
+    fn keep_index<'a>(&self, kept: impl Iterator<Item = &'a Artifact>) -> io::Result<Artifact> {
+        let text = artifacts::index_json(&self.run, self.number, kept)?;
+        let path = PathBuf::from(artifacts::index_name(self.number));
+        // Renamed into its place: whoever reads it reads a whole one.
+        let (made, target) = (self.root.join("index"), self.kept.join(&path));
+        fs::write(&made, &text)?;
+        fs::rename(made, target)?;
+        Ok(Artifact {
+            path,
+            size_bytes: text.len() as u64,
+            sha256: artifacts::sha256(&mut text.as_slice())?.0,
+        })
+    }
+
     /// Keeps the log as an artifact; none: nothing was logged.
     fn keep_log(&self) -> io::Result<Option<Artifact>> {
-        use sha2::{Digest, Sha256};
         let mut file = match fs::File::open(&self.dirs.log_file) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
         let path = PathBuf::from(artifacts::log_name(self.number));
         self.keep(&self.dirs.log_file, &path)?;
-        let mut hash = Sha256::new();
-        let size_bytes = io::copy(&mut file, &mut hash)?;
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let (sha256, size_bytes) = artifacts::sha256(&mut file)?;
         Ok(Some(Artifact { path, size_bytes, sha256 }))
     }
 }

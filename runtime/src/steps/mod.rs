@@ -55,6 +55,15 @@ pub fn artifact_dir(state_dir: &Path, run: RunId) -> PathBuf {
     state_dir.join("artifacts").join(run.to_string())
 }
 
+/// What is logged by an attempt that goes on; gone when it is cleaned up, after it was kept as an artifact.
+pub fn live_log(state_dir: &Path, run: RunId, attempt: u32) -> PathBuf {
+    attempt_dir(state_dir, run, attempt).join(attempt::LOG)
+}
+
+fn attempt_dir(state_dir: &Path, run: RunId, attempt: u32) -> PathBuf {
+    state_dir.join("runs").join(run.to_string()).join(attempt.to_string())
+}
+
 fn failure(class: ErrorClass, message: impl Into<String>) -> Failure {
     Failure { class, message: message.into() }
 }
@@ -155,7 +164,7 @@ impl Performer {
     }
 
     fn attempt(&self, order: &StepOrder) -> Attempt {
-        let root = self.state_dir.join("runs").join(order.run.to_string()).join(order.attempt.to_string());
+        let root = attempt_dir(&self.state_dir, order.run, order.attempt);
         let inputs = order.arguments.iter().map(|a| (a.name.clone(), input_text(a))).collect();
         Attempt::new(
             root,

@@ -6,10 +6,12 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::left_file::{HardLinks, LeftDir, Refused};
 use super::{Manifest, RunDirs};
+use crate::effect;
 use crate::limits;
 
 /// Names in the artifact directory that begin so are the daemon's own.
@@ -79,6 +81,30 @@ pub fn log_name(attempt: u32) -> String {
     format!("{LOG_PREFIX}{attempt}.log")
 }
 
+/// Where the index of an attempt's kept files is kept.
+pub fn index_name(attempt: u32) -> String {
+    format!("{LOG_PREFIX}{attempt}-index.json")
+}
+
+/// The index of kept files, in the order of their paths: `sha256sum --check` can use what `jq` takes out of it.
+pub(crate) fn index_json<'a>(
+    run: &str,
+    attempt: u32,
+    kept: impl Iterator<Item = &'a effect::Artifact>,
+) -> io::Result<Vec<u8>> {
+    let files: Vec<serde_json::Value> =
+        kept.map(|one| json!({ "path": one.path, "bytes": one.size_bytes, "sha256": one.sha256 })).collect();
+    let index = json!({ "run": run, "attempt": attempt, "files": files });
+    Ok(serde_json::to_vec_pretty(&index)?)
+}
+
+/// The hash of all that can be read, in lower-case hex, and how many bytes that is.
+pub(crate) fn sha256(from: &mut impl Read) -> io::Result<(String, u64)> {
+    let mut hash = Sha256::new();
+    let bytes = io::copy(from, &mut hash)?;
+    Ok((hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), bytes))
+}
+
 /// Whether a task's file would stand in the place of a log, of this attempt or another.
 fn is_reserved(path: &Path) -> bool {
     let first = path.components().next();
@@ -97,8 +123,6 @@ fn file(dir: &LeftDir, path: &Path, max_bytes: u64) -> Result<Artifact, Refused>
     if size_bytes > max_bytes {
         return Err(Refused::TooLarge(max_bytes));
     }
-    let mut hash = Sha256::new();
-    let bytes = io::copy(&mut file.take(size_bytes), &mut hash).map_err(|e| Refused::Io(e.to_string()))?;
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let (sha256, bytes) = sha256(&mut file.take(size_bytes)).map_err(|e| Refused::Io(e.to_string()))?;
     Ok(Artifact { path: name.to_owned(), bytes, sha256 })
 }

@@ -77,11 +77,16 @@ fn write_spec(top: &Path, (full_name, lines): &Rpm) -> PathBuf {
 
 /// Fills a folder with packages and makes it a repository.
 pub fn repository(folder: &Path, rpms: &[Rpm]) {
+    copy(folder, rpms);
+    let done =
+        Command::new("createrepo_c").args(["--quiet", "--compatibility"]).arg(folder).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Puts packages into a folder.
+pub fn copy(folder: &Path, rpms: &[Rpm]) {
     fs::create_dir_all(folder).unwrap();
     for file in build(rpms) {
         fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
     }
-    let done =
-        Command::new("createrepo_c").args(["--quiet", "--compatibility"]).arg(folder).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
