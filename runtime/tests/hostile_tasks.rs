@@ -19,7 +19,7 @@ use hostile::commands::COMMANDS;
 use hostile::leavings::{HostileLeaving, LEAVINGS};
 use hostile::{SECRET, Scene, as_plain_user};
 use taskbot_runtime::executor::{Executor, Layer};
-use taskbot_runtime::steps::{LocalTask, run_task};
+use taskbot_runtime::steps::{Afterwards, LocalTask, run_task};
 use taskbot_runtime::task::download::DownloadConfig;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -140,6 +140,8 @@ async fn leave(leaving: &HostileLeaving) -> Vec<String> {
         out: path("out"),
         event: "{}".into(),
         downloads: DownloadConfig::default(),
+        fetched: Vec::new(),
+        afterwards: Afterwards::Remove,
         workers: support::worker(),
     };
     let run = run_task(task, &CancellationToken::new(), |_| {}).await;
