@@ -104,7 +104,9 @@ pub(super) async fn execute(
     podman.remove(&name).await;
     if let Some(beyond) = beyond {
         let line = format!("[taskbot: killed: {beyond}]\n");
-        log.write_all(line.as_bytes()).await.map_err(|error| ExecutorError::Log(command.log, error))?;
+        // The file writes on a thread of its own: without `flush` a reader may come before it.
+        let written = async { log.write_all(line.as_bytes()).await.and(log.flush().await) };
+        written.await.map_err(|error| ExecutorError::Log(command.log, error))?;
         return Ok(Ended::Signal(9));
     }
     match ended? {
