@@ -50,6 +50,7 @@ use crate::executor::Layer;
 use crate::limits;
 use crate::sink::SinkConfig;
 use crate::source::SourceConfig;
+use crate::task::download::DownloadConfig;
 use crate::task::size_bytes;
 
 /// The whole configuration.
@@ -76,7 +77,7 @@ pub struct Config {
     /// Bounds that a site may set.
     pub limits: Limits,
     /// Where external files are.
-    pub downloads: Downloads,
+    pub downloads: DownloadConfig,
     /// Where results go besides the store.
     #[serde(rename = "sink")]
     pub sinks: Vec<SinkConfig>,
@@ -150,16 +151,6 @@ pub struct Limits {
     pub message_bytes: usize,
 }
 
-/// `[downloads]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Downloads {
-    /// Directory with the builds, laid out as koji's `packages/`.
-    pub koji: Option<String>,
-    /// Folders of this machine that tasks ask for by name (`[[fetch]] site`).
-    pub site: BTreeMap<String, PathBuf>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -172,7 +163,7 @@ impl Default for Config {
             facts: BTreeMap::new(),
             executor: Executor::default(),
             limits: Limits::default(),
-            downloads: Downloads::default(),
+            downloads: DownloadConfig::default(),
             sinks: Vec::new(),
         }
     }
@@ -314,6 +305,7 @@ impl Config {
                 _ => return Err(format!("facts.\"{name}\" needs either `table` or `command`")),
             }
         }
+        self.downloads.check()?;
         unique("source", self.sources.iter().map(SourceConfig::name))?;
         self.sinks.iter().try_for_each(SinkConfig::check)?;
         if self.sinks.iter().any(|sink| sink.name() == echo::NAME) {
@@ -329,10 +321,8 @@ impl Config {
         self.rules.iter_mut().for_each(resolve);
         self.standard_tasks.iter_mut().for_each(resolve);
         self.facts.values_mut().filter_map(|fact| fact.table.as_mut()).for_each(resolve);
-        if let Some(koji) = self.downloads.koji.as_mut().filter(|koji| !koji.contains("://")) {
-            *koji = base.join(&*koji).display().to_string();
-        }
-        self.downloads.site.values_mut().for_each(resolve);
+        self.downloads.resolve(base);
+        self.downloads.cache = Some(self.state_dir.join("cache"));
         // As on a shell's command line: a program with a slash is a path, one without is looked up.
         for command in self.facts.values_mut().filter_map(|fact| fact.command.as_mut()) {
             if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {

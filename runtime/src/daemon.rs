@@ -35,7 +35,6 @@ use crate::steer;
 use crate::steps::{self, Performer};
 use crate::store::{Durability, Reader, RunId, Status, Store, StoreError};
 use crate::supply::{self, Supply};
-use crate::task::download::DownloadConfig;
 
 /// Gives the bytes of a freshly compiled artifact, or why there is none. Called at the start and for each reload.
 pub type Reload = Arc<dyn Fn() -> Result<Vec<u8>, String> + Send + Sync>;
@@ -272,10 +271,7 @@ impl House {
             state_dir: config.state_dir.clone(),
             standard_tasks: config.standard_tasks.clone(),
             lock: config.lock.clone(),
-            downloads: DownloadConfig {
-                koji: config.downloads.koji.clone(),
-                site: config.downloads.site.clone(),
-            },
+            downloads: config.downloads.clone(),
             workers: options.workers.clone(),
             executor,
         };

@@ -184,7 +184,7 @@ fn check_url(url: &str) -> Result<(), FetchError> {
 }
 
 /// A URL to show: what stands before an `@` may be a password.
-fn without_user(url: &str) -> String {
+pub(crate) fn without_user(url: &str) -> String {
     match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
         Some((scheme, host)) => format!("{scheme}://***@{host}"),
         None => url.to_owned(),

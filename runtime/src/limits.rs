@@ -144,6 +144,34 @@ pub const LINT_FILES: usize = 10_000;
 pub const LINT_FILE_BYTES: u64 = 1 << 20;
 /// Most bytes of one download.
 pub const DOWNLOAD_BYTES: u64 = 8 << 30;
+/// One download, before the worker is killed: a DVD image at 2 MB a second.
+pub const DOWNLOAD_DEADLINE: Duration = Duration::from_secs(3600);
+/// What is kept of downloads between runs: a few images, or the packages of some thousand builds.
+pub const DOWNLOAD_CACHE_BYTES: u64 = 20 << 30;
+/// Address space of the download worker: package lists are read one by one, unpacking one takes some tens of MiB.
+pub const DOWNLOAD_ADDRESS_SPACE_BYTES: u64 = 2 << 30;
+/// Open files of the download worker.
+pub const DOWNLOAD_OPEN_FILES: u64 = 256;
+/// Read from a server at once.
+pub const DOWNLOAD_CHUNK_BYTES: usize = 64 << 10;
+/// Redirects of one request: mirrors of distributions take one or two.
+pub const DOWNLOAD_REDIRECTS: u32 = 5;
+/// Without a byte for so long, a request has failed.
+pub const DOWNLOAD_SILENCE: Duration = Duration::from_secs(60);
+/// How often one place is asked for the rest of a file whose connection was cut.
+pub const DOWNLOAD_TRIES: usize = 5;
+/// How often a worker says how far it is.
+pub const PROGRESS_PAUSE: Duration = Duration::from_millis(500);
+/// Largest `repomd.xml`: real ones stay under 20 KiB.
+pub const REPOMD_BYTES: u64 = 1 << 20;
+/// Largest file of a repository's metadata, packed or unpacked: Fedora's filelists have 700 MB.
+pub const REPO_METADATA_BYTES: u64 = 2 << 30;
+/// Memory for unpacking: xz -9 takes 65 MiB.
+pub const UNPACK_MEMORY_BYTES: u64 = 256 << 20;
+/// Largest answer of koji's hub: the largest builds have some ten thousand packages.
+pub const KOJI_ANSWER_BYTES: u64 = 32 << 20;
+/// Largest `images.json` of a compose: Fedora's has some 200 KB.
+pub const COMPOSE_METADATA_BYTES: u64 = 8 << 20;
 /// Between asking a command to end (SIGTERM) and killing it.
 pub const TERM_GRACE: Duration = Duration::from_secs(3);
 /// How long the processes of a command are killed again and again before they count as survivors.

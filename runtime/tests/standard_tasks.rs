@@ -13,7 +13,7 @@ use std::process::Command;
 use task_run::{Run, find, outcomes, stdlib};
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::executor::Ended;
-use taskbot_runtime::task::download::{DownloadConfig, download};
+use taskbot_runtime::task::download::DownloadConfig;
 use taskbot_runtime::task::results::Collected;
 use taskbot_runtime::task::{Manifest, Outcome, artifacts, prepare, prepare_check, results};
 
@@ -58,7 +58,7 @@ fn run(task: &str, package: &str, base: &Path) -> (Collected, Vec<String>) {
     let config =
         DownloadConfig { koji: Some(base.to_str().unwrap().to_owned()), ..DownloadConfig::default() };
     for fetch in &plan.fetches {
-        assert!(!download(fetch, &run.dirs, &config).unwrap().is_empty());
+        assert!(!run.download(fetch, &config).unwrap().is_empty());
     }
     let ended = run.execute(&plan, &plan.run);
     let collected = results::collect(&manifest, &run.dirs, ended, &plan.subject);

@@ -12,7 +12,7 @@ use task_run::Run;
 use taskbot_graph::Nvr;
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::task::PlannedFetch;
-use taskbot_runtime::task::download::{DownloadConfig, DownloadError, download};
+use taskbot_runtime::task::download::{DownloadConfig, DownloadError};
 use taskbot_runtime::task::plan::FetchWhat;
 
 fn base() -> tempfile::TempDir {
@@ -37,7 +37,7 @@ fn fetch(nvr: &str, arches: &[&str]) -> PlannedFetch {
 
 fn get(fetch: &PlannedFetch, koji: Option<String>) -> Result<Vec<String>, DownloadError> {
     let run = Run::new(Path::new("/checkout"));
-    let files = download(fetch, &run.dirs, &DownloadConfig { koji, ..DownloadConfig::default() })?;
+    let files = run.download(fetch, &DownloadConfig { koji, ..DownloadConfig::default() })?;
     let relative = |path: &std::path::PathBuf| {
         assert!(path.is_file());
         path.strip_prefix(&run.dirs.fetched).unwrap().to_str().unwrap().to_owned()
@@ -68,20 +68,17 @@ fn what_is_not_there_may_come_later() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
+fn what_is_not_configured_says_so() {
     let fetch = fetch("bash-5.2-1.fc40", &[]);
     for (koji, said) in [
         (None, "set `koji` in [downloads]"),
-        (Some("https://kojipkgs.example.org/packages"), "downloads over https are not built yet"),
-        (Some("relative/path"), "must be an absolute path"),
+        (Some("https://kojipkgs.example.org/packages"), "`koji_hub` must say where"),
+        (Some("relative/path"), "must be an absolute path or a URL"),
     ] {
         let error = get(&fetch, koji.map(str::to_owned)).unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(error.class(), ErrorClass::Permanent);
     }
-    let what = FetchWhat::Url { url: "https://example.org/x".into(), sha256: "0".repeat(64) };
-    let error = get(&PlannedFetch { what, into: ".".into() }, None).unwrap_err();
-    assert!(error.to_string().contains("[[fetch]] url is not built yet"), "{error}");
 }
 
 #[test]
@@ -109,14 +106,14 @@ fn a_folder_of_the_site_is_copied_whole_and_only_by_its_name() {
     let wanted =
         PlannedFetch { what: FetchWhat::Site { name: "repositories".into() }, into: "repositories".into() };
     let run = Run::new(Path::new("/checkout"));
-    let files = download(&wanted, &run.dirs, &config("repositories")).unwrap();
+    let files = run.download(&wanted, &config("repositories")).unwrap();
     assert_eq!(files, [run.dirs.fetched.join("repositories/f40/repodata/repomd.xml")]);
     assert_eq!(fs::read_to_string(files.first().unwrap()).unwrap(), "<repomd/>");
-    let error = download(&wanted, &run.dirs, &config("other")).unwrap_err();
+    let error = run.download(&wanted, &config("other")).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Permanent);
     assert!(error.to_string().contains("[downloads.site]"), "{error}");
     // a task sees what lies in the folder, not what a link in it points to
     symlink("/etc/passwd", folder.path().join("f40/passwd")).unwrap();
-    let error = download(&wanted, &run.dirs, &config("repositories")).unwrap_err();
+    let error = run.download(&wanted, &config("repositories")).unwrap_err();
     assert!(matches!(&error, DownloadError::Refused(why) if why.contains("f40/passwd")), "{error}");
 }

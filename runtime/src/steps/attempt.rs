@@ -17,10 +17,11 @@ use crate::class::ErrorClass;
 use crate::dispatch::{Failure, StepReport};
 use crate::effect::Artifact;
 use crate::executor::{Ended, Executor, Place, TaskCommand};
-use crate::task::download::{self, DownloadConfig};
+use crate::task::download::{self, DownloadConfig, DownloadProgress, DownloadRequest};
 use crate::task::manifest::{Destructive, Environment, EnvironmentKind, Network};
+use crate::task::plan::FetchWhat;
 use crate::task::{
-    Manifest, Plan, PlannedCommand, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
+    Manifest, Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, artifacts, prepare, prepare_check, results,
 };
 
 /// Name of the log below an attempt's directory.
@@ -144,20 +145,18 @@ impl Attempt {
         Ok(StepReport::default())
     }
 
-    /// Gets the external files.
-    pub(super) async fn download(&self, config: DownloadConfig) -> Result<StepReport, Failure> {
+    /// Gets the external files; `tell` hears now and then how far it is.
+    pub(super) async fn download(
+        &self,
+        site: &DownloadConfig,
+        cancel: &CancellationToken,
+        mut tell: impl FnMut(DownloadProgress),
+    ) -> Result<StepReport, Failure> {
         let (_, plan) = self.plan().await?;
-        let dirs = self.dirs.clone();
-        let files = blocking(move || {
-            let mut files = 0;
-            for fetch in &plan.fetches {
-                files += download::download(fetch, &dirs, &config)
-                    .map_err(|e| failure(e.class(), e.to_string()))?
-                    .len();
-            }
-            Ok::<_, Failure>(files)
-        })
-        .await??;
+        let mut files = 0;
+        for fetch in plan.fetches {
+            files += self.get(fetch, site, cancel, &mut tell).await?;
+        }
         Ok(StepReport {
             detail: (files > 0)
                 .then(|| if files == 1 { "1 file".to_owned() } else { format!("{files} files") }),
@@ -166,20 +165,31 @@ impl Attempt {
     }
 
     /// Takes files of this machine for what the task would download.
-    pub(super) async fn take_files(&self, sources: Vec<PathBuf>) -> Result<StepReport, Failure> {
-        let into = self.dirs.fetched.clone();
-        let files = blocking(move || {
-            let mut files = 0;
-            for source in &sources {
-                files += download::copy_folder(source, &into)
-                    .map_err(|e| failure(e.class(), e.to_string()))?
-                    .len();
-            }
-            Ok::<_, Failure>(files)
-        })
-        .await??;
+    pub(super) async fn take_files(
+        &self,
+        sources: &[PathBuf],
+        cancel: &CancellationToken,
+    ) -> Result<StepReport, Failure> {
+        let mut files = 0;
+        for path in sources {
+            let fetch = PlannedFetch { what: FetchWhat::Given { path: path.clone() }, into: PathBuf::new() };
+            files += self.get(fetch, &DownloadConfig::default(), cancel, |_| ()).await?;
+        }
         let detail = Some(format!("{files} of your own, instead of the task's downloads"));
         Ok(StepReport { detail, ..StepReport::default() })
+    }
+
+    /// Makes one download; gives the number of its files.
+    async fn get(
+        &self,
+        fetch: PlannedFetch,
+        site: &DownloadConfig,
+        cancel: &CancellationToken,
+        tell: impl FnMut(DownloadProgress),
+    ) -> Result<usize, Failure> {
+        let request = DownloadRequest::new(fetch, self.dirs.fetched.clone(), site.clone());
+        let got = download::download(&self.executor.workers, request, cancel, tell).await;
+        Ok(got.map_err(|e| failure(e.class(), e.to_string()))?.len())
     }
 
     /// Runs the task's command.

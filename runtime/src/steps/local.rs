@@ -126,8 +126,8 @@ async fn perform(
         Step::Provision => attempt.provision(task.event.clone()).await,
         Step::Clone => attempt.check().await,
         Step::Prepare => attempt.prepare(cancel).await,
-        Step::Download if !task.fetched.is_empty() => attempt.take_files(task.fetched.clone()).await,
-        Step::Download => attempt.download(task.downloads.clone()).await,
+        Step::Download if !task.fetched.is_empty() => attempt.take_files(&task.fetched, cancel).await,
+        Step::Download => attempt.download(&task.downloads, cancel, |_| ()).await,
         Step::Run => attempt.run(cancel).await,
         Step::Report => attempt.report(ended.unwrap_or(Ended::Cancelled)).await,
         Step::CleanUp if task.afterwards == Afterwards::Leave => {

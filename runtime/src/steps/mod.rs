@@ -79,7 +79,7 @@ impl Performer {
             Step::Provision => self.provision(&order).await,
             Step::Clone => self.clone_task(&order, cancel).await,
             Step::Prepare => self.attempt(&order).prepare(cancel).await,
-            Step::Download => self.attempt(&order).download(self.downloads.clone()).await,
+            Step::Download => self.attempt(&order).download(&self.downloads, cancel, |_| ()).await,
             Step::Run => self.attempt(&order).run(cancel).await,
             Step::Report => self.report(&order).await,
             Step::CleanUp => self.attempt(&order).clean_up(cancel).await,

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 /// Why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// There is no such file.
     Missing,
     /// Not a regular file: what it is instead.
@@ -62,7 +62,7 @@ const OPEN: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLO
 
 /// What a second name (hard link) of a file means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HardLinks {
+pub(crate) enum HardLinks {
     /// A task may have linked a file of somebody else into its directory.
     Refused,
     /// The directory is the site's own; package stores link files.
@@ -71,20 +71,20 @@ pub(super) enum HardLinks {
 
 /// An open directory below which names are looked up.
 #[derive(Debug)]
-pub(super) struct LeftDir {
+pub(crate) struct LeftDir {
     dir: OwnedFd,
     hard_links: HardLinks,
 }
 
 impl LeftDir {
     /// Opens a directory whose parents are trusted; it may itself not be a link.
-    pub(super) fn open(path: &Path, hard_links: HardLinks) -> Result<Self, Refused> {
+    pub(crate) fn open(path: &Path, hard_links: HardLinks) -> Result<Self, Refused> {
         let dir = rustix::fs::open(path, OPEN | OFlags::DIRECTORY, Mode::empty())?;
         Ok(Self { dir, hard_links })
     }
 
     /// Opens a regular file below it, no part of whose path is a link. Also gives its size in bytes.
-    pub(super) fn open_file(&self, relative: &Path) -> Result<(File, u64), Refused> {
+    pub(crate) fn open_file(&self, relative: &Path) -> Result<(File, u64), Refused> {
         let (parents, name) = split(relative)?;
         let mut dir = None;
         for part in parents {
@@ -117,7 +117,7 @@ impl LeftDir {
     }
 
     /// Reads a regular file of at most `max_bytes`.
-    pub(super) fn read(&self, relative: &Path, max_bytes: u64) -> Result<Vec<u8>, Refused> {
+    pub(crate) fn read(&self, relative: &Path, max_bytes: u64) -> Result<Vec<u8>, Refused> {
         let (file, size_bytes) = self.open_file(relative)?;
         if size_bytes > max_bytes {
             return Err(Refused::TooLarge(max_bytes));
@@ -133,13 +133,13 @@ impl LeftDir {
     }
 
     /// Moves an entry into another directory, whatever it is; nothing is followed.
-    pub(super) fn move_to(&self, name: &OsStr, to: &Self, new_name: &str) -> Result<(), Refused> {
+    pub(crate) fn move_to(&self, name: &OsStr, to: &Self, new_name: &str) -> Result<(), Refused> {
         Ok(rustix::fs::renameat(&self.dir, name, &to.dir, new_name)?)
     }
 
     /// All entries below it that are no directories, as relative paths in order; and what was not looked at: folders
     /// deeper than `max_depth`, and everything beyond `max_entries` files and folders.
-    pub(super) fn walk(&self, max_entries: usize, max_depth: usize) -> (Vec<PathBuf>, Vec<String>) {
+    pub(crate) fn walk(&self, max_entries: usize, max_depth: usize) -> (Vec<PathBuf>, Vec<String>) {
         let mut walk = Walk { found: Vec::new(), passed_over: Vec::new(), entries_left: max_entries };
         walk.folder(self.dir.as_fd(), Path::new(""), max_depth);
         if walk.entries_left == 0 {
@@ -152,7 +152,7 @@ impl LeftDir {
 }
 
 /// Reads a regular file whose parents are trusted.
-pub(super) fn read_file(path: &Path, max_bytes: u64, hard_links: HardLinks) -> Result<Vec<u8>, Refused> {
+pub(crate) fn read_file(path: &Path, max_bytes: u64, hard_links: HardLinks) -> Result<Vec<u8>, Refused> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Refused::Escapes) };
     LeftDir::open(parent, hard_links)?.read(Path::new(name), max_bytes)
 }

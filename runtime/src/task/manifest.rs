@@ -123,19 +123,23 @@ pub enum FetchFrom {
         /// Lower-case hex SHA-256.
         sha256: String,
     },
-    /// `repo`: literal; `packages`: templates.
+    /// `repo`: literal; `packages`, `arches`: templates.
     Repo {
         /// The repository.
         repo: String,
         /// Packages.
         packages: Vec<String>,
+        /// Their architectures.
+        arches: Vec<String>,
     },
-    /// `compose`: template; `image`: literal.
+    /// `compose`, `arches`: templates; `image`: literal.
     Compose {
         /// The compose's id.
         compose: String,
         /// Which image.
         image: String,
+        /// For which architectures.
+        arches: Vec<String>,
     },
     /// `site`: literal.
     Site {

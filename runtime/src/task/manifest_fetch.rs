@@ -42,8 +42,8 @@ impl Reader<'_> {
         const KINDS: [(&str, &[&str]); 5] = [
             ("koji", &["koji", "arches", "into"]),
             ("url", &["url", "sha256", "into"]),
-            ("repo", &["repo", "packages", "into"]),
-            ("compose", &["compose", "image", "into"]),
+            ("repo", &["repo", "packages", "arches", "into"]),
+            ("compose", &["compose", "image", "arches", "into"]),
             ("site", &["site", "into"]),
         ];
         let mut said = KINDS.iter().filter(|(kind, _)| section.get(kind).is_some());
@@ -76,11 +76,13 @@ impl Reader<'_> {
             "repo" => Some(FetchFrom::Repo {
                 repo: self.string(section, "repo")?,
                 packages: self.templates(section, "packages", inputs).unwrap_or_default(),
+                arches: self.templates(section, "arches", inputs).unwrap_or_default(),
             }),
             "site" => Some(FetchFrom::Site { name: self.word(section, "site")? }),
             _ => Some(FetchFrom::Compose {
                 compose: self.template(section, "compose", inputs)?,
                 image: self.string(section, "image").unwrap_or_default(),
+                arches: self.templates(section, "arches", inputs).unwrap_or_default(),
             }),
         }
     }

@@ -18,7 +18,7 @@ mod findings;
 mod firehose;
 mod format;
 mod junit;
-mod left_file;
+pub(crate) mod left_file;
 pub mod lint;
 pub mod manifest;
 mod manifest_fetch;
@@ -35,7 +35,7 @@ mod tap_document;
 mod tap_line;
 mod tmt_results;
 mod toml_section;
-mod xml;
+pub(crate) mod xml;
 
 pub use format::ResultFormat;
 pub use manifest::{Manifest, ManifestError};

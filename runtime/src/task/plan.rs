@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use taskbot_graph::Nvr;
 
 use super::manifest::{Environment, Exit, Fetch, FetchFrom, Input, Manifest, ManifestError, Package};
@@ -75,7 +76,7 @@ pub struct PlannedFetch {
 }
 
 /// What a download gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FetchWhat {
     /// The packages of a build, as koji lays them out.
     Koji {
@@ -93,10 +94,12 @@ pub enum FetchWhat {
     },
     /// Packages of a dnf repository.
     Repo {
-        /// The repository.
+        /// A URL, or the word that the site's configuration gives it.
         repo: String,
-        /// Names of packages.
+        /// Names of packages; none: the metadata alone.
         packages: Vec<String>,
+        /// Their architectures; empty: all.
+        arches: Vec<String>,
     },
     /// An image of a compose.
     Compose {
@@ -104,11 +107,18 @@ pub enum FetchWhat {
         compose: String,
         /// Which image.
         image: String,
+        /// For which architectures; empty: all.
+        arches: Vec<String>,
     },
     /// A folder that the site's configuration names.
     Site {
         /// Its name there.
         name: String,
+    },
+    /// A folder or a file that somebody gives instead of the task's downloads.
+    Given {
+        /// Absolute.
+        path: PathBuf,
     },
 }
 
@@ -269,26 +279,30 @@ fn environment(
 
 fn plan_fetch(fetch: &Fetch, values: &Values<'_>) -> Result<PlannedFetch, ManifestError> {
     let all = |templates: &[String]| templates.iter().map(|t| fill(t, values)).collect::<Result<Vec<_>, _>>();
+    let architectures = |templates: &[String]| {
+        let arches = all(templates)?;
+        let refused = |message| ManifestError::Input { name: "fetch.arches".into(), message };
+        arches.iter().try_for_each(|arch| check_value("arch", arch)).map_err(refused)?;
+        Ok::<_, ManifestError>(arches)
+    };
     let what = match &fetch.from {
         FetchFrom::Koji { build, arches } => {
             let text = fill(build, values)?;
             let refused = |message| ManifestError::Input { name: "fetch.koji".into(), message };
             check_value("nvr", &text).map_err(refused)?;
             let build = Nvr::parse(&text).ok_or_else(|| refused("is not a build".into()))?;
-            let arches = all(arches)?;
-            for arch in &arches {
-                check_value("arch", arch)
-                    .map_err(|message| ManifestError::Input { name: "fetch.arches".into(), message })?;
-            }
+            let arches = architectures(arches)?;
             FetchWhat::Koji { build, arches }
         }
         FetchFrom::Url { url, sha256 } => FetchWhat::Url { url: url.clone(), sha256: sha256.clone() },
-        FetchFrom::Repo { repo, packages } => {
-            FetchWhat::Repo { repo: repo.clone(), packages: all(packages)? }
+        FetchFrom::Repo { repo, packages, arches } => {
+            FetchWhat::Repo { repo: repo.clone(), packages: all(packages)?, arches: architectures(arches)? }
         }
-        FetchFrom::Compose { compose, image } => {
-            FetchWhat::Compose { compose: fill(compose, values)?, image: image.clone() }
-        }
+        FetchFrom::Compose { compose, image, arches } => FetchWhat::Compose {
+            compose: fill(compose, values)?,
+            image: image.clone(),
+            arches: architectures(arches)?,
+        },
         FetchFrom::Site { name } => FetchWhat::Site { name: name.clone() },
     };
     Ok(PlannedFetch { what, into: fetch.into.clone() })

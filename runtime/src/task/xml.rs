@@ -13,10 +13,10 @@ use quick_xml::events::{BytesStart, Event};
 use crate::limits;
 
 /// Attributes of an element by their names.
-pub(super) type Attributes = BTreeMap<String, String>;
+pub(crate) type Attributes = BTreeMap<String, String>;
 
 /// What a walk meets.
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     /// An element begins.
     Open(Attributes),
     /// A piece of the text within the element.
@@ -26,7 +26,7 @@ pub(super) enum Node<'a> {
 }
 
 /// Walks a document. The path of a node ends with the name of its element.
-pub(super) fn walk(
+pub(crate) fn walk(
     text: &str,
     mut visit: impl FnMut(&str, Node<'_>) -> Result<(), String>,
 ) -> Result<(), String> {

@@ -6,12 +6,14 @@
 //! when the daemon does.
 
 mod cage;
+pub(crate) mod download;
 pub(crate) mod exec;
 pub(crate) mod fetch;
 pub(crate) mod frame;
 mod link;
 pub(crate) mod mind;
 pub(crate) mod publish_zmq;
+pub(crate) mod reach;
 pub(crate) mod source_zmq;
 mod zmtp;
 
@@ -31,6 +33,8 @@ pub enum WorkerKind {
     PublishZmq,
     /// Clones and resolves git repositories.
     Fetch,
+    /// Gets files that tasks need.
+    Download,
     /// Minds one command: starts it, waits for it and for everything that it left behind.
     Mind,
     /// The first process of a task's cage, which minds its command from within.
@@ -41,8 +45,8 @@ pub enum WorkerKind {
 
 impl WorkerKind {
     /// Every kind, for help texts and tests.
-    pub const ALL: [Self; 6] =
-        [Self::SourceZmq, Self::PublishZmq, Self::Fetch, Self::Mind, Self::Init, Self::Exec];
+    pub const ALL: [Self; 7] =
+        [Self::SourceZmq, Self::PublishZmq, Self::Fetch, Self::Download, Self::Mind, Self::Init, Self::Exec];
 
     /// Its word on the command line.
     pub const fn word(self) -> &'static str {
@@ -50,6 +54,7 @@ impl WorkerKind {
             Self::SourceZmq => "source-zmq",
             Self::PublishZmq => "publish-zmq",
             Self::Fetch => "fetch",
+            Self::Download => "download",
             Self::Mind => "mind",
             Self::Init => "init",
             Self::Exec => "exec",
@@ -75,6 +80,7 @@ pub fn main(kind: WorkerKind) -> ExitCode {
         WorkerKind::SourceZmq => source_zmq::main(),
         WorkerKind::PublishZmq => publish_zmq::main(),
         WorkerKind::Fetch => fetch::main(),
+        WorkerKind::Download => download::main(),
         WorkerKind::Mind => mind::main(),
         WorkerKind::Init => mind::init(),
         WorkerKind::Exec => exec::main(),

@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use taskbot_runtime::executor::{Bounds, Ended, Executor, Place, TaskCommand};
+use taskbot_runtime::task::download::{DownloadConfig, DownloadError, DownloadRequest, download};
 use taskbot_runtime::task::results::{self, Collected};
-use taskbot_runtime::task::{Manifest, Outcome, Plan, PlannedCommand, RunDirs, RunIds, Subject, TaskResult};
+use taskbot_runtime::task::{
+    Manifest, Outcome, Plan, PlannedCommand, PlannedFetch, RunDirs, RunIds, Subject, TaskResult,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Directories of one run; gone with the value.
@@ -62,6 +65,18 @@ impl Run {
         runtime.block_on(Executor::new(support::worker()).execute(command, &never)).unwrap()
     }
 
+    /// Makes a planned download; the files.
+    pub fn download(
+        &self,
+        fetch: &PlannedFetch,
+        site: &DownloadConfig,
+    ) -> Result<Vec<PathBuf>, DownloadError> {
+        let request = DownloadRequest::new(fetch.clone(), self.dirs.fetched.clone(), site.clone());
+        let (worker, cancel) = (support::worker(), CancellationToken::new());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(download(&worker, request, &cancel, |_| ()))
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(&self.dirs.log_file).unwrap_or_default()
     }
@@ -72,6 +87,7 @@ impl Run {
     }
 }
 
+/// The worker program that cargo builds beside the tests: `examples/worker.rs`.
 pub fn find<'a>(results: &'a [TaskResult], testcase: &str) -> &'a TaskResult {
     let found: Vec<_> = results.iter().filter(|result| result.testcase == testcase).collect();
     assert_eq!(found.len(), 1, "{testcase} in {results:#?}");
