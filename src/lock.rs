@@ -42,9 +42,10 @@ impl Lock {
                 Some(name) => standard_tasks.join(format!("{name}.git")).display().to_string(),
                 None => task.repository.clone(),
             };
-            let commit = fetch::resolve(&url, task.reference.as_deref(), limits::FETCH_DEADLINE)
-                .await
-                .map_err(|e| Failure::new(format!("task {}: {e}", task.name)))?;
+            let commit =
+                fetch::resolve(&url, task.reference.as_deref(), limits::FETCH_DEADLINE, &config.downloads)
+                    .await
+                    .map_err(|e| Failure::new(format!("task {}: {e}", task.name)))?;
             tasks.push(LockedTask { name: task.name.clone(), repository: task.repository.clone(), commit });
         }
         tasks.sort_by(|a, b| a.name.cmp(&b.name));

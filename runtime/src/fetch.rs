@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::class::ErrorClass;
 use crate::limits;
 use crate::spawn::WorkerProgram;
+use crate::task::download::DownloadConfig;
 use crate::worker::WorkerKind;
 pub use crate::worker::fetch::RepositoryFile;
-use crate::worker::fetch::{FetchAnswer, FetchOrder};
+use crate::worker::fetch::{CheckoutOrder, FILES, FetchAnswer, FetchOrder, Outside};
 use crate::worker::frame::{Frame, FrameKind};
 
 /// A pinned checkout to make.
@@ -30,6 +31,8 @@ pub struct FetchRequest {
     pub into: PathBuf,
     /// After this long the worker is killed.
     pub deadline: Duration,
+    /// What the site says: mirrors, certificates, the cache, whom to ask.
+    pub site: DownloadConfig,
 }
 
 /// Why a repository could not be fetched.
@@ -43,6 +46,9 @@ pub enum FetchError {
     NotFound(String),
     /// The commit's files are refused: hostile names, links that leave the tree, too many or too large.
     Refused(String),
+    /// The server is not to be asked or does not give: a private address, a certificate that is not believed, a redirect, a
+    /// password, more than any repository has.
+    Denied(String),
     /// Killed at its deadline.
     TimedOut(Duration),
     /// The run was cancelled.
@@ -53,7 +59,9 @@ impl FetchError {
     /// Whether trying again can help.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Request(_) | Self::NotFound(_) | Self::Refused(_) => ErrorClass::Permanent,
+            Self::Request(_) | Self::NotFound(_) | Self::Refused(_) | Self::Denied(_) => {
+                ErrorClass::Permanent
+            }
             Self::Unreachable(_) | Self::TimedOut(_) | Self::Cancelled => ErrorClass::Transient,
         }
     }
@@ -66,6 +74,7 @@ impl fmt::Display for FetchError {
             Self::Unreachable(why) => write!(f, "the repository could not be reached: {why}"),
             Self::NotFound(why) => write!(f, "{why}; was it pushed, and is it the right repository?"),
             Self::Refused(why) => write!(f, "the repository's files are refused: {why}"),
+            Self::Denied(why) => write!(f, "the repository is not to be had: {why}"),
             Self::TimedOut(after) => write!(f, "fetching was stopped after {} s", after.as_secs()),
             Self::Cancelled => f.write_str("fetching was cancelled"),
         }
@@ -91,7 +100,7 @@ pub async fn checkout_with(
     request: FetchRequest,
     cancel: &CancellationToken,
 ) -> Result<(), FetchError> {
-    check_url(&request.url)?;
+    let places = places(&request.url, &request.site)?;
     if !is_commit(&request.commit) {
         return Err(FetchError::Request(format!("`{}` is not a full commit id", request.commit)));
     }
@@ -103,13 +112,20 @@ pub async fn checkout_with(
         return Err(FetchError::Request(format!("{} is not empty", into.display())));
     }
     let room = tempfile::Builder::new().prefix(".fetch-").tempdir_in(beside).map_err(unwritable)?;
-    let (bare, files) = (room.path().join("bare"), room.path().join("files"));
-    for dir in [&bare, &files] {
-        std::fs::create_dir(dir).map_err(unwritable)?;
+    let cache = request.site.cache.as_ref().map(|cache| cache.join("git"));
+    if let Some(cache) = &cache {
+        std::fs::create_dir_all(cache).map_err(unwritable)?;
     }
-    let order = FetchOrder::Checkout { url: request.url, commit: request.commit, bare, files: files.clone() };
+    let order = FetchOrder::Checkout(CheckoutOrder {
+        url: request.url,
+        places,
+        commit: request.commit,
+        room: room.path().to_owned(),
+        cache,
+        outside: outside(&request.site),
+    });
     order_worker(program, &order, request.deadline, cancel).await?;
-    std::fs::rename(&files, &into).map_err(unwritable)
+    std::fs::rename(room.path().join(FILES), &into).map_err(unwritable)
 }
 
 fn unwritable(error: io::Error) -> FetchError {
@@ -120,8 +136,13 @@ fn unwritable(error: io::Error) -> FetchError {
 ///
 /// # Errors
 /// `FetchError`; its `class` says whether trying again can help.
-pub async fn resolve(url: &str, reference: Option<&str>, deadline: Duration) -> Result<String, FetchError> {
-    resolve_with(&WorkerProgram::current(), url, reference, deadline).await
+pub async fn resolve(
+    url: &str,
+    reference: Option<&str>,
+    deadline: Duration,
+    site: &DownloadConfig,
+) -> Result<String, FetchError> {
+    resolve_with(&WorkerProgram::current(), url, reference, deadline, site).await
 }
 
 /// `resolve` through another worker program; for tests.
@@ -133,8 +154,11 @@ pub async fn resolve_with(
     url: &str,
     reference: Option<&str>,
     deadline: Duration,
+    site: &DownloadConfig,
 ) -> Result<String, FetchError> {
-    check_url(url)?;
+    // Of a branch the repository itself knows most.
+    let mut places = places(url, site)?;
+    places.reverse();
     match reference {
         Some(commit) if is_commit(commit) => return Ok(commit.to_owned()),
         Some(name) if name.is_empty() || name.len() > limits::FETCH_URL_BYTES => {
@@ -142,7 +166,8 @@ pub async fn resolve_with(
         }
         _ => {}
     }
-    let order = FetchOrder::Resolve { url: url.to_owned(), reference: reference.map(str::to_owned) };
+    let reference = reference.map(str::to_owned);
+    let order = FetchOrder::Resolve { places, reference, outside: outside(site) };
     order_worker(program, &order, deadline, &CancellationToken::new()).await
 }
 
@@ -160,6 +185,7 @@ pub async fn make_repository(
     std::fs::create_dir_all(beside).map_err(unwritable)?;
     let room = tempfile::Builder::new().prefix(".make-").tempdir_in(beside).map_err(unwritable)?;
     let bare = room.path().join("bare");
+    std::fs::create_dir(&bare).map_err(unwritable)?;
     let order = FetchOrder::Make { bare: bare.clone(), files };
     let commit = order_worker(program, &order, limits::FETCH_DEADLINE, &CancellationToken::new()).await?;
     match std::fs::rename(&bare, into) {
@@ -171,6 +197,17 @@ pub async fn make_repository(
 
 fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn outside(site: &DownloadConfig) -> Outside {
+    Outside { allow_private: site.allow_private.clone(), ca: site.ca.clone() }
+}
+
+/// What may be asked for a repository, in order: its mirrors, then itself.
+fn places(url: &str, site: &DownloadConfig) -> Result<Vec<String>, FetchError> {
+    let places = site.places(url);
+    places.iter().try_for_each(|place| check_url(place))?;
+    Ok(places)
 }
 
 /// `https://`, `file:///` or an absolute path; no other transport is ever asked.
@@ -230,5 +267,6 @@ async fn order_worker(
         FetchAnswer::Unreachable(why) => Err(FetchError::Unreachable(why)),
         FetchAnswer::NotFound(why) => Err(FetchError::NotFound(why)),
         FetchAnswer::Refused(why) => Err(FetchError::Refused(why)),
+        FetchAnswer::Denied(why) => Err(FetchError::Denied(why)),
     }
 }

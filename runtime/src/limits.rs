@@ -156,8 +156,8 @@ pub const DOWNLOAD_OPEN_FILES: u64 = 256;
 pub const DOWNLOAD_CHUNK_BYTES: usize = 64 << 10;
 /// Redirects of one request: mirrors of distributions take one or two.
 pub const DOWNLOAD_REDIRECTS: u32 = 5;
-/// Without a byte for so long, a request has failed.
-pub const DOWNLOAD_SILENCE: Duration = Duration::from_secs(60);
+/// Without a byte for so long, an HTTP request has failed; git servers say that they live while they count.
+pub const HTTP_SILENCE: Duration = Duration::from_secs(60);
 /// How often one place is asked for the rest of a file whose connection was cut.
 pub const DOWNLOAD_TRIES: usize = 5;
 /// How often a worker says how far it is.
@@ -212,8 +212,16 @@ pub const DISK_LOOK_SHARE: u32 = 10;
 pub const TASK_USER: u32 = 65_534;
 /// Open files of one process of a task.
 pub const TASK_OPEN_FILES: u64 = 1024;
-/// Address space of the fetch worker: libgit2 maps pack files in windows of 1 GiB.
-pub const FETCH_ADDRESS_SPACE_BYTES: u64 = 6 << 30;
+/// Address space of the fetch worker: libgit2 maps pack files in windows of 1 GiB, and holds one object and its deltas.
+pub const FETCH_ADDRESS_SPACE_BYTES: u64 = 3 << 30;
+/// Open files of the fetch worker.
+pub const FETCH_OPEN_FILES: u64 = 256;
+/// What a server may say before objects come, its branches and tags: the Linux kernel has 1 MB of them.
+pub const FETCH_ADVERTISED_BYTES: u64 = 64 << 20;
+/// Read from a git server at once.
+pub const FETCH_CHUNK_BYTES: usize = 64 << 10;
+/// What is kept of repositories between runs: each is one commit without its history, where the server gives that.
+pub const FETCH_CACHE_BYTES: u64 = 4 << 30;
 /// Largest file that the fetch worker may write, a pack of the repository's objects.
 pub const FETCH_FILE_BYTES: u64 = 1 << 30;
 /// Objects in what a server sends: the Linux kernel has some 10 million, a task's repository some thousands.

@@ -104,9 +104,15 @@ impl Performer {
                     Some(commit) => commit.to_owned(),
                     None => {
                         let reference = order.reference.as_deref();
-                        fetch::resolve_with(&self.workers, &url, reference, limits::RESOLVE_DEADLINE)
-                            .await
-                            .map_err(|e| failure(e.class(), e.to_string()))?
+                        fetch::resolve_with(
+                            &self.workers,
+                            &url,
+                            reference,
+                            limits::RESOLVE_DEADLINE,
+                            &self.downloads,
+                        )
+                        .await
+                        .map_err(|e| failure(e.class(), e.to_string()))?
                     }
                 }
             }
@@ -149,6 +155,7 @@ impl Performer {
             commit,
             into: attempt.dirs.checkout.clone(),
             deadline: limits::FETCH_DEADLINE,
+            site: self.downloads.clone(),
         };
         fetch::checkout_with(&self.workers, request, cancel)
             .await

@@ -1,59 +1,86 @@
 //! The fetch worker: the only place that names git2.
 //!
 //! Comes in: one `FetchOrder` on standard input. Goes out: one answer on standard output; for a checkout, the
-//! files of one commit below a directory that the daemon made. The repository is fetched bare into a temporary
-//! directory and its files are written from the tree objects here (`tree`), so no hook, filter, attribute or
-//! submodule is ever looked at. It asks nobody for credentials and ends when the daemon kills it: libgit2 has
-//! no deadline of its own.
+//! files of one commit below a directory that the daemon made. The repository is fetched bare (`remote`, through the
+//! `gate`) or found in the `cache`, and its files are written from the tree objects here (`tree`), so no hook, filter,
+//! attribute or submodule is ever looked at. It has no home, hence no configuration of a user; it writes to its own
+//! directories alone (Landlock, as far as the kernel has it). It asks nobody for credentials and ends when the daemon
+//! kills it: libgit2 has no deadline of its own.
 
+mod cache;
+mod gate;
 mod make;
+mod remote;
 mod tree;
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use git2::{
-    AutotagOption, Direction, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteRedirect, Repository,
-};
+use git2::{ErrorCode, Oid, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::end_with_the_daemon;
-use super::exec::limit;
+use super::exec::{landlock_domain, limit};
 use super::frame::{Frame, FrameKind};
 use crate::limits;
 use crate::message::MessageText;
 use crate::spawn::ProcessLimits;
+use cache::Entry;
+use remote::Place;
 
-/// What the worker shall do. The daemon has judged the URL and the names.
+/// What the worker shall do. The daemon has judged the URLs and the names.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FetchOrder {
     /// Writes the files of a commit.
-    Checkout {
-        /// Where from.
-        url: String,
-        /// Full hexadecimal commit id.
-        commit: String,
-        /// An empty directory for the bare repository.
-        bare: PathBuf,
-        /// An empty directory for the files.
-        files: PathBuf,
-    },
+    Checkout(CheckoutOrder),
     /// Finds the commit of a name.
     Resolve {
-        /// Where from.
-        url: String,
+        /// Where to ask, in order.
+        places: Vec<String>,
         /// Branch or tag; the default branch without.
         reference: Option<String>,
+        /// What the site says.
+        outside: Outside,
     },
     /// Makes a bare repository with one commit.
     Make {
-        /// An empty directory for it.
+        /// A directory to make it in.
         bare: PathBuf,
         /// Its files, sorted by path.
         files: Vec<RepositoryFile>,
     },
 }
+
+/// A checkout to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CheckoutOrder {
+    /// The repository as the rule set names it.
+    pub(crate) url: String,
+    /// Where to ask, in order.
+    pub(crate) places: Vec<String>,
+    /// Full hexadecimal commit id.
+    pub(crate) commit: String,
+    /// An empty directory; `FILES` in it gets the files.
+    pub(crate) room: PathBuf,
+    /// What is kept between runs.
+    pub(crate) cache: Option<PathBuf>,
+    /// What the site says.
+    pub(crate) outside: Outside,
+}
+
+/// What the site says about whom to ask and to believe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Outside {
+    /// Hosts that may have addresses of this machine or site.
+    pub(crate) allow_private: Vec<String>,
+    /// File with the certificates that are believed instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// Name of the directory with the files of a checkout.
+pub(crate) const FILES: &str = "files";
 
 /// A file of a repository to make.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +104,8 @@ pub(crate) enum FetchAnswer {
     NotFound(String),
     /// The files are refused.
     Refused(String),
+    /// The server is not to be asked, or does not give.
+    Denied(String),
 }
 
 impl From<git2::Error> for FetchAnswer {
@@ -101,7 +130,7 @@ const LIMITS: ProcessLimits = ProcessLimits {
     address_space_bytes: Some(limits::FETCH_ADDRESS_SPACE_BYTES),
     file_bytes: Some(limits::FETCH_FILE_BYTES),
     processes: None,
-    open_files: None,
+    open_files: Some(limits::FETCH_OPEN_FILES),
 };
 
 pub(super) fn main() -> ExitCode {
@@ -115,86 +144,76 @@ pub(super) fn main() -> ExitCode {
 fn work() -> Result<FetchAnswer, FetchAnswer> {
     limit(&LIMITS)?;
     let frame = Frame::read(&mut io::stdin())?.ok_or_else(|| io::Error::other("no order came"))?;
+    let order: FetchOrder = frame.parse(FrameKind::Request)?;
+    let writable = match &order {
+        FetchOrder::Checkout(order) => order.cache.iter().chain([&order.room]).cloned().collect(),
+        FetchOrder::Resolve { .. } => Vec::new(),
+        FetchOrder::Make { bare, .. } => vec![bare.clone()],
+    };
+    landlock_domain(&writable).map_err(|error| FetchAnswer::Unreachable(format!("Landlock: {error}")))?;
+    // Threads that are started from here on are in the domain as well.
     end_with_the_daemon();
-    match frame.parse(FrameKind::Request)? {
-        FetchOrder::Checkout { url, commit, bare, files } => checkout(&url, &commit, &bare, &files),
-        FetchOrder::Resolve { url, reference } => resolve(&url, reference.as_deref()),
+    match order {
+        FetchOrder::Checkout(order) => checkout(&order),
+        FetchOrder::Resolve { places, reference, outside } => {
+            let resolve = |place: &str| Place::of(place, &outside)?.resolve(reference.as_deref());
+            first(&places, resolve).map(|commit| FetchAnswer::Done(commit, Vec::new()))
+        }
         FetchOrder::Make { bare, files } => make::make(&bare, &files),
     }
 }
 
-fn checkout(url: &str, commit: &str, bare: &Path, files: &Path) -> Result<FetchAnswer, FetchAnswer> {
-    let id = Oid::from_str(commit)?;
-    let repository = Repository::init_bare(bare)?;
-    let pinned = fetch_commit(&repository, url, id)
-        .or_else(|by_id| fetch_all(&repository, url).map_err(|all| prefer(by_id, all)))
-        .and_then(|()| Ok(repository.find_commit(id)?));
-    let tree = match pinned {
-        Ok(commit) => commit.tree()?,
-        Err(FetchAnswer::NotFound(_)) => {
-            return Err(FetchAnswer::NotFound(format!("the repository has no commit {commit}")));
+/// What the first place gives that gives something; else what the last one says.
+fn first<T>(
+    places: &[String],
+    mut ask: impl FnMut(&str) -> Result<T, FetchAnswer>,
+) -> Result<T, FetchAnswer> {
+    let mut last = FetchAnswer::NotFound("there is no place to ask".to_owned());
+    for place in places {
+        match ask(place) {
+            Ok(given) => return Ok(given),
+            Err(answer) => last = answer,
         }
-        Err(other) => return Err(other),
-    };
-    let left_out = tree::write(&repository, &tree, files)?;
-    Ok(FetchAnswer::Done(commit.to_owned(), left_out))
-}
-
-/// That the server does not give single commits is not the news when it gives nothing at all.
-fn prefer(_by_id: FetchAnswer, all: FetchAnswer) -> FetchAnswer {
-    all
-}
-
-/// The one commit without its history, where the server allows that.
-fn fetch_commit(repository: &Repository, url: &str, id: Oid) -> Result<(), FetchAnswer> {
-    let mut options = options();
-    options.depth(1);
-    repository.remote_anonymous(url)?.fetch(
-        &[format!("+{id}:refs/taskbot/pinned")],
-        Some(&mut options),
-        None,
-    )?;
-    Ok(repository.find_commit(id).map(drop)?)
-}
-
-/// All branches and tags: old servers, and the transport for local paths.
-fn fetch_all(repository: &Repository, url: &str) -> Result<(), FetchAnswer> {
-    let all = ["+refs/heads/*:refs/taskbot/heads/*", "+refs/tags/*:refs/taskbot/tags/*"];
-    Ok(repository.remote_anonymous(url)?.fetch(&all, Some(&mut options()), None)?)
-}
-
-fn options() -> FetchOptions<'static> {
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.transfer_progress(|progress| {
-        progress.received_bytes() as u64 <= limits::FETCH_FILE_BYTES
-            && progress.total_objects() <= limits::FETCH_OBJECTS
-    });
-    let mut options = FetchOptions::new();
-    options.remote_callbacks(callbacks);
-    options.download_tags(AutotagOption::None).follow_redirects(RemoteRedirect::Initial);
-    options
-}
-
-fn resolve(url: &str, reference: Option<&str>) -> Result<FetchAnswer, FetchAnswer> {
-    let mut remote = git2::Remote::create_detached(url)?;
-    remote.connect(Direction::Fetch)?;
-    let heads = remote.list()?;
-    let wanted: Vec<String> = match reference {
-        None => vec!["HEAD".to_owned()],
-        // An annotated tag is listed twice; the second line, ^{}, is its commit.
-        Some(name) => {
-            [format!("refs/heads/{name}"), format!("refs/tags/{name}^{{}}"), format!("refs/tags/{name}")]
-                .into_iter()
-                .chain(name.starts_with("refs/").then(|| name.to_owned()))
-                .collect()
-        }
-    };
-    let found = wanted.iter().find_map(|name| heads.iter().find(|head| head.name() == name));
-    match found {
-        Some(head) => Ok(FetchAnswer::Done(head.oid().to_string(), Vec::new())),
-        None => Err(FetchAnswer::NotFound(match reference {
-            Some(name) => format!("the repository has no branch or tag `{name}`"),
-            None => "the repository has no default branch".to_owned(),
-        })),
     }
+    Err(last)
+}
+
+fn checkout(order: &CheckoutOrder) -> Result<FetchAnswer, FetchAnswer> {
+    let id = Oid::from_str(&order.commit)?;
+    let (bare, files) = (order.room.join("bare"), order.room.join(FILES));
+    fs::create_dir(&files)?;
+    // What lies on this machine is as near as a cache.
+    let remote = order.url.starts_with("https://");
+    let entry =
+        order.cache.as_deref().filter(|_| remote).map(|root| Entry::of(root, &order.url, &order.commit));
+    if let Some(entry) = &entry
+        && let Some(kept) = entry.repository()
+    {
+        match write(kept, id, &files) {
+            Ok(left_out) => return Ok(FetchAnswer::Done(order.commit.clone(), left_out)),
+            // Damaged, or dropped meanwhile; what is refused will be refused again.
+            Err(_) => {
+                entry.forget();
+                fs::remove_dir_all(&files)?;
+                fs::create_dir(&files)?;
+            }
+        }
+    }
+    first(&order.places, |place| {
+        // What a place before it sent is gone.
+        let _ = fs::remove_dir_all(&bare);
+        Place::of(place, &order.outside)?.fetch(&Repository::init_bare(&bare)?, id)
+    })?;
+    let left_out = write(&bare, id, &files)?;
+    if let Some(entry) = &entry {
+        entry.keep(&bare)?;
+    }
+    Ok(FetchAnswer::Done(order.commit.clone(), left_out))
+}
+
+/// Writes the files of a commit; gives what was left out.
+fn write(bare: &Path, id: Oid, files: &Path) -> Result<Vec<String>, FetchAnswer> {
+    let repository = Repository::open_bare(bare)?;
+    let tree = repository.find_commit(id)?.tree()?;
+    tree::write(&repository, &tree, files)
 }

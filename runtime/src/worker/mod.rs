@@ -10,6 +10,7 @@ pub(crate) mod download;
 pub(crate) mod exec;
 pub(crate) mod fetch;
 pub(crate) mod frame;
+mod http;
 mod link;
 pub(crate) mod mind;
 pub(crate) mod publish_zmq;

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::get::{Checksum, Getter, Origin, Wanted};
-use super::http::shown;
 use super::names;
 use crate::limits;
 use crate::message::MessageText;
 use crate::task::download::DownloadError;
+use crate::worker::http::shown;
 
 /// What `images.json` says, as far as anything here reads it.
 #[derive(Debug, Deserialize)]

@@ -14,12 +14,13 @@ use sha2::{Digest, Sha256, Sha512};
 use tempfile::NamedTempFile;
 
 use super::cache::{Cache, Partial};
-use super::http::{Came, Client, FileRequest, Transport, shown};
+use super::http::{Came, Client, FileRequest};
 use super::names;
 use crate::limits;
 use crate::message::MessageText;
 use crate::task::download::{DownloadConfig, DownloadError, DownloadProgress};
 use crate::worker::frame::{Frame, FrameKind};
+use crate::worker::http::{Transport, shown};
 use crate::worker::reach::Reach;
 
 /// Who says where a file is.

@@ -1,35 +1,20 @@
-//! HTTP: one request for one file, or for the rest of it.
+//! One request for one file, or for the rest of it.
 //!
-//! Comes in: a URL and a file that is perhaps half here. Goes out: more of the file, or a classed error. Each address that a
-//! name leads to is judged before it is contacted, that of each redirect as well; redirects are few and never lead from TLS
-//! to plain text. Silence ends a request; what comes drop by drop ends with the worker's deadline. No cookies, no passwords,
-//! no proxy, no encodings.
+//! Comes in: a URL and a file that is perhaps half here. Goes out: more of the file, or a classed error. A file is gone on with
+//! where the server says that it is the same one, or where a checksum will tell; how much comes is bounded, whatever the
+//! server announces. Who may be asked and how is decided in `worker::http`.
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use ureq::http::Response;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, Error};
 
 use super::cache::Partial;
-use crate::fetch::without_user;
 use crate::limits;
-use crate::message::MessageText;
 use crate::task::download::DownloadError;
+use crate::worker::http::{self, Transport, classed, failed, shown};
 use crate::worker::reach::Reach;
-
-/// Whether a connection may be in plain text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
-    /// Only TLS, redirects as well.
-    Secure,
-    /// Plain text as well: what comes is judged by a checksum, or the site wants it so.
-    Any,
-}
 
 /// How a request for a file ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,29 +43,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(reach: Reach, ca: Option<&Path>) -> Result<Self, DownloadError> {
-        let roots = match ca {
-            Some(path) => certificates(path)?,
-            None => RootCerts::PlatformVerifier,
-        };
-        let agent = |transport| {
-            let config = Agent::config_builder()
-                .https_only(transport == Transport::Secure)
-                .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
-                .proxy(None)
-                .max_redirects(limits::DOWNLOAD_REDIRECTS)
-                .user_agent(concat!("taskbot/", env!("CARGO_PKG_VERSION")))
-                .timeout_resolve(Some(limits::CONNECT_TIMEOUT))
-                .timeout_connect(Some(limits::CONNECT_TIMEOUT))
-                .timeout_recv_response(Some(limits::DOWNLOAD_SILENCE))
-                .timeout_per_read(Some(limits::DOWNLOAD_SILENCE))
-                .build();
-            Agent::with_parts(
-                config,
-                DefaultConnector::default(),
-                Judged { reach: reach.clone(), system: DefaultResolver::default() },
-            )
-        };
-        Ok(Self { secure: agent(Transport::Secure), any: agent(Transport::Any) })
+        let agent = |transport| http::agent(&reach, ca, transport, limits::DOWNLOAD_REDIRECTS);
+        Ok(Self { secure: agent(Transport::Secure)?, any: agent(Transport::Any)? })
     }
 
     fn agent(&self, transport: Transport) -> &Agent {
@@ -170,46 +134,6 @@ impl Client {
     }
 }
 
-/// The system's resolver, whose answers are judged.
-#[derive(Debug)]
-struct Judged {
-    reach: Reach,
-    system: DefaultResolver,
-}
-
-impl Resolver for Judged {
-    fn resolve(
-        &self,
-        uri: &ureq::http::Uri,
-        config: &ureq::config::Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let addresses = self.system.resolve(uri, config, timeout)?;
-        self.reach
-            .check(uri.host().unwrap_or_default(), &addresses)
-            .map_err(|why| Error::Other(why.into()))?;
-        Ok(addresses)
-    }
-}
-
-fn certificates(path: &Path) -> Result<RootCerts, DownloadError> {
-    let refused = |why: &dyn std::fmt::Display| {
-        DownloadError::Unsupported(format!("`ca` of [downloads], {}: {why}", path.display()))
-    };
-    let text = std::fs::read(path).map_err(|error| refused(&error))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&text) {
-        if let PemItem::Certificate(certificate) = item.map_err(|error| refused(&error))? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        Err(refused(&"it holds no certificate"))
-    } else {
-        Ok(RootCerts::Specific(Arc::new(certificates)))
-    }
-}
-
 fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
     response.headers().get(name)?.to_str().ok()
 }
@@ -224,35 +148,4 @@ fn validator(response: &Response<Body>) -> Option<String> {
 fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     let (range, total) = header(response, "content-range")?.strip_prefix("bytes ")?.split_once('/')?;
     Some((range.split_once('-')?.0.parse().ok()?, total.parse().ok()))
-}
-
-/// A URL for people; a server may have worded it.
-pub(super) fn shown(url: &str) -> String {
-    MessageText::new(without_user(url)).to_string()
-}
-
-fn failed(url: &str, why: impl std::fmt::Display) -> DownloadError {
-    DownloadError::Failed(format!("{}: {why}", shown(url)))
-}
-
-fn classed(url: &str, error: &Error) -> DownloadError {
-    let text = MessageText::new(error.to_string()).to_string();
-    let refused = |why: &str| DownloadError::Refused(format!("{}: {why}", shown(url)));
-    match error {
-        Error::StatusCode(404 | 410) => DownloadError::NotFound(format!("{}: it is not there", shown(url))),
-        Error::StatusCode(401 | 407) => refused("it asks for a password, and taskbot has none"),
-        Error::StatusCode(408 | 425 | 429 | 500..) => failed(url, text),
-        Error::StatusCode(status) => refused(&format!("the server refuses with status {status}")),
-        Error::Other(why) => refused(&why.to_string()),
-        Error::TooManyRedirects => {
-            refused(&format!("it is redirected more than {} times", limits::DOWNLOAD_REDIRECTS))
-        }
-        Error::RequireHttpsOnly(_) => {
-            refused("it is redirected to plain http, and no checksum would tell what came")
-        }
-        Error::BadUri(_) | Error::Http(_) => refused(&text),
-        // rustls' words for a certificate that is not believed.
-        _ if text.contains("invalid peer certificate") => refused(&text),
-        _ => failed(url, text),
-    }
 }

@@ -21,6 +21,7 @@ use crate::limits;
 use crate::message::MessageText;
 use crate::task::download::DownloadError;
 use crate::task::xml::{Node, walk};
+use crate::worker::http::shown;
 
 const REPOMD: &str = "repodata/repomd.xml";
 /// What solvers read; the rest is changelogs, databases and pictures.
@@ -79,7 +80,7 @@ fn place(getter: &Getter, repository: &str) -> Result<(String, Origin), Download
 }
 
 fn refused(what: &str, why: &str) -> DownloadError {
-    DownloadError::Refused(format!("{}: {}", super::http::shown(what), MessageText::new(why)))
+    DownloadError::Refused(format!("{}: {}", shown(what), MessageText::new(why)))
 }
 
 fn text(file: &mut NamedTempFile) -> Result<String, DownloadError> {

@@ -148,13 +148,28 @@ fn check_name(name: &[u8]) -> Result<(), &'static str> {
         Err("a name that leads out of its directory")
     } else if name.iter().any(|byte| matches!(byte, b'/' | 0)) {
         Err("a name that is a path")
-    } else if name.eq_ignore_ascii_case(b".git") || name.eq_ignore_ascii_case(b"git~1") {
+    } else if name.iter().any(u8::is_ascii_control) {
+        Err("a name with control characters")
+    } else if name.split(|byte| *byte == b'\\').any(is_git) {
         Err("a name that git keeps for itself")
     } else if name.len() > limits::FETCH_NAME_BYTES {
         Err("a name that is too long")
     } else {
         Ok(())
     }
+}
+
+/// Whether some file system takes the name for `.git`: Windows ignores case, dots and spaces at the end and what follows a
+/// colon, and has short names; macOS ignores case and characters without a shape.
+fn is_git(name: &[u8]) -> bool {
+    let shapeless = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let name = String::from_utf8_lossy(name);
+    let read: String =
+        name.split(':').next().unwrap_or_default().chars().filter(|c| !shapeless(*c)).collect();
+    let read = read.trim_end_matches([' ', '.']);
+    let short = read.get(..4).filter(|start| start.eq_ignore_ascii_case("git~")).and_then(|_| read.get(4..));
+    read.eq_ignore_ascii_case(".git")
+        || short.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A link may climb only at its beginning, and not out of the tree. (`..` after a name could climb from
@@ -176,7 +191,7 @@ fn check_link(dir: &Path, target: &Path) -> Result<(), &'static str> {
     if words().skip(climbs).any(|word| word == b"..") {
         return Err("a link with `..` after a name");
     }
-    if words().any(|word| word.eq_ignore_ascii_case(b".git")) {
+    if words().any(is_git) {
         return Err("a link to git's own files");
     }
     Ok(())
@@ -190,6 +205,23 @@ mod tests {
     fn names_that_lead_elsewhere_are_refused() {
         for name in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0b", b".git", b".GiT", b"GIT~1", &[b'a'; 256]] {
             assert!(check_name(name).is_err(), "{:?}", lossy(name));
+        }
+        for name in [
+            ".git ",
+            ".git. .",
+            ".git::$INDEX_ALLOCATION",
+            ".g\u{200c}it",
+            "\u{feff}.GIT",
+            "git~12",
+            "a\\.git\\b",
+            "a\nb",
+            "a\u{1b}[2J",
+            "a\u{7f}",
+        ] {
+            assert!(check_name(name.as_bytes()).is_err(), "{name:?}");
+        }
+        for name in [".gitt", ".git-x", "git~", "git~x", "x.git", "a\\b", "a:b"] {
+            assert_eq!(check_name(name.as_bytes()), Ok(()), "{name:?}");
         }
         for name in [&b"task.toml"[..], b"...", b"..a", b".gitignore", b"-rf", "käpy".as_bytes(), b"\xff"] {
             assert_eq!(check_name(name), Ok(()), "{:?}", lossy(name));
