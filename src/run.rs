@@ -158,6 +158,11 @@ pub fn sentences(progress: &Progress, paint: Paint) -> Vec<String> {
             let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
             vec![format!("  #{id} {}{again}  {}", paint.verdict(&state), paint.dim(run))]
         }
+        Progress::Download { id, file, done_bytes, total_bytes } => {
+            let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+            let of = total_bytes.map_or(String::new(), |total| format!(" of {}", megabytes(total)));
+            vec![format!("  #{id} downloading {file}: {}{of} MB", megabytes(*done_bytes))]
+        }
         Progress::Reloaded { generation } => vec![format!("rules loaded anew: {generation}")],
         Progress::ReloadRefused { reason } => vec![format!("{} {reason}", paint.red("rules refused:"))],
         Progress::SourceEnded { source, error } => {

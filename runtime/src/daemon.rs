@@ -272,6 +272,7 @@ impl House {
             standard_tasks: config.standard_tasks.clone(),
             lock: config.lock.clone(),
             downloads: config.downloads.clone(),
+            observer: Observer::new(options.observer.clone()),
             workers: options.workers.clone(),
             executor,
         };

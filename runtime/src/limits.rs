@@ -160,6 +160,8 @@ pub const DOWNLOAD_REDIRECTS: u32 = 5;
 pub const HTTP_SILENCE: Duration = Duration::from_secs(60);
 /// How often one place is asked for the rest of a file whose connection was cut.
 pub const DOWNLOAD_TRIES: usize = 5;
+/// How often observers hear of a download, and how long one takes before they do.
+pub const DOWNLOAD_TOLD: Duration = Duration::from_secs(5);
 /// How often a worker says how far it is.
 pub const PROGRESS_PAUSE: Duration = Duration::from_millis(500);
 /// Largest `repomd.xml`: real ones stay under 20 KiB.

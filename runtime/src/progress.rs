@@ -54,6 +54,17 @@ pub enum Progress {
         /// Number of the attempt.
         attempt: u32,
     },
+    /// A run downloads something, and has for a while.
+    Download {
+        /// Its number.
+        id: RunId,
+        /// The file that comes now, escaped for display.
+        file: String,
+        /// Bytes of it that are here.
+        done_bytes: u64,
+        /// All its bytes, where the server says.
+        total_bytes: Option<u64>,
+    },
     /// A rule set was loaded while running.
     Reloaded {
         /// Its hash.

@@ -10,6 +10,7 @@ mod local;
 mod wipe;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +24,11 @@ use crate::executor::{Ended, Executor};
 use crate::fetch::{self, FetchRequest};
 use crate::limits;
 use crate::lock::Lock;
+use crate::message::MessageText;
+use crate::progress::{Observer, Progress};
 use crate::spawn::WorkerProgram;
 use crate::store::{RunId, Store};
-use crate::task::download::DownloadConfig;
+use crate::task::download::{DownloadConfig, DownloadProgress};
 use attempt::Attempt;
 
 /// Marks a repository as one of the standard library's tasks.
@@ -48,6 +51,8 @@ pub struct Performer {
     pub workers: WorkerProgram,
     /// What runs the commands of tasks.
     pub executor: Executor,
+    /// Told how far long downloads are.
+    pub observer: Observer,
 }
 
 /// Where the kept files of a run are.
@@ -79,7 +84,10 @@ impl Performer {
             Step::Provision => self.provision(&order).await,
             Step::Clone => self.clone_task(&order, cancel).await,
             Step::Prepare => self.attempt(&order).prepare(cancel).await,
-            Step::Download => self.attempt(&order).download(&self.downloads, cancel, |_| ()).await,
+            Step::Download => {
+                let tell = tell_slowly(self.observer.clone(), order.run);
+                self.attempt(&order).download(&self.downloads, cancel, tell).await
+            }
             Step::Run => self.attempt(&order).run(cancel).await,
             Step::Report => self.report(&order).await,
             Step::CleanUp => self.attempt(&order).clean_up(cancel).await,
@@ -182,6 +190,19 @@ impl Performer {
             self.executor.clone(),
         )
         .within(order.timeout)
+    }
+}
+
+/// Tells an observer of a download that takes long, now and then.
+fn tell_slowly(observer: Observer, id: RunId) -> impl FnMut(DownloadProgress) {
+    let mut told = Instant::now();
+    move |progress| {
+        if told.elapsed() >= limits::DOWNLOAD_TOLD {
+            told = Instant::now();
+            let DownloadProgress { file, done_bytes, total_bytes } = progress;
+            let file = MessageText::new(file).to_string();
+            observer.tell(Progress::Download { id, file, done_bytes, total_bytes });
+        }
     }
 }
 
