@@ -385,3 +385,43 @@ async fn p18_wrong_torn_and_exploding_packs_leave_nothing() {
         assert_eq!(origin.is_clean(), class.is_some(), "{what}");
     }
 }
+
+/// Deltas upon deltas: 4 GiB of one byte, in a pack of some kilobytes. Python hashes, as no honest git makes such a pack.
+const DELTA_BOMB: &str = r"
+import hashlib, struct, sys, zlib
+def number(size):
+    out = b''
+    while size > 127:
+        out, size = out + bytes([size & 127 | 128]), size >> 7
+    return out + bytes([size])
+def entry(kind, size, base, data):
+    first, size = kind << 4 | size & 15, size >> 4
+    return (bytes([first | 128]) + number(size) if size else bytes([first])) + base + zlib.compress(data)
+def identity(content):
+    return hashlib.sha1(b'blob %d\0' % len(content) + content).digest()
+content = bytes(1 << 20)
+pack = b'PACK' + struct.pack('>II', 2, 4) + entry(3, len(content), b'', content)
+for copies, piece in ((16, 1 << 20), (16, 0xffffff), (260, 0xffffff)):
+    delta = number(len(content)) + number(copies * piece) + copies * (b'\xf0' + struct.pack('<I', piece)[:3])
+    pack += entry(7, len(delta), identity(content), delta)
+    content = content[:piece] * copies if copies < 200 else b''
+sys.stdout.buffer.write(pack + hashlib.sha1(pack).digest())
+";
+
+#[tokio::test]
+async fn p18_a_chain_of_deltas_takes_no_more_memory_than_the_worker_has() {
+    let made = match Command::new("python3").args(["-c", DELTA_BOMB]).output() {
+        Ok(made) => made,
+        Err(_) => return support::skip("python", "install python3"),
+    };
+    assert!(made.status.success() && made.stdout.len() < 10_000, "{}", String::from_utf8_lossy(&made.stderr));
+    let text = result(&made.stdout);
+    let authority = Authority::new();
+    let server = listing(&authority, NOBODY.into(), move |wire| answer(wire, "200 OK", RESULT, &text));
+    let origin = Origin::new();
+    let error = fetch(&origin, server.url("r"), NOBODY, &site(&authority), HANG * 2).await.unwrap_err();
+    // libgit2 gives up at a size of its own, or has no memory left; either way the worker lives to say so.
+    assert!(matches!(error, FetchError::Denied(_) | FetchError::Unreachable(_)), "{error:?}");
+    assert!(!error.to_string().contains("ended early"), "{error}");
+    assert!(origin.is_clean());
+}
