@@ -3,10 +3,10 @@
 //! Comes in: a run that is over, and the ids of messages about it that some rule waits for. Goes out: whether they may be
 //! admitted. The first message of a chain came from outside; each run that an echo asked for is one longer.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::log::{self, Level};
-use super::{RunId, Store, StoreError};
+use super::{ReasonRow, RunId, Store, StoreError};
 use crate::effect::Timestamp;
 use crate::limits;
 
@@ -35,4 +35,23 @@ impl Store {
         })
         .await
     }
+}
+
+/// Why a run exists, with what the messages are about.
+pub(super) fn reasons(c: &Connection, run: i64) -> rusqlite::Result<Vec<ReasonRow>> {
+    c.prepare(
+        "SELECT m.message_id, m.topic, r.rule, nullif(r.subject, -1), e.run
+         FROM reasons r JOIN messages m ON m.id = r.message LEFT JOIN echoes e ON e.message = m.message_id
+         WHERE r.run = ?1 ORDER BY r.message, r.rule, r.subject",
+    )?
+    .query_map([run], |row| {
+        Ok(ReasonRow {
+            message: row.get(0)?,
+            topic: row.get(1)?,
+            rule: row.get(2)?,
+            subject: row.get(3)?,
+            about_run: row.get(4)?,
+        })
+    })?
+    .collect()
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::Serialize;
 use taskbot_graph::{Argument, FactKey};
 
+use super::echoes;
 use super::outbox::{self, SinkRow};
 use super::requests::{self, HeldRow, RequestRow};
 use super::{FILE, StoreError, StoredAnswer, migrate};
@@ -305,7 +306,7 @@ impl Reader {
                 repository,
                 commit,
                 arguments: super::parse(&arguments)?,
-                reasons: reasons(c, id)?,
+                reasons: echoes::reasons(c, id)?,
                 requests: requests::of_run(c, id)?,
                 steps: steps(c, id)?,
                 results: results(c, &ResultFilter { run: Some(id), ..ResultFilter::default() }, u32::MAX)?
@@ -438,24 +439,6 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         rules: super::parse(&row.get::<_, String>(9)?)?,
         outcomes: super::parse(&row.get::<_, String>(10)?)?,
     })
-}
-
-fn reasons(c: &Connection, run: i64) -> rusqlite::Result<Vec<ReasonRow>> {
-    c.prepare(
-        "SELECT m.message_id, m.topic, r.rule, nullif(r.subject, -1), e.run
-         FROM reasons r JOIN messages m ON m.id = r.message LEFT JOIN echoes e ON e.message = m.message_id
-         WHERE r.run = ?1 ORDER BY r.message, r.rule, r.subject",
-    )?
-    .query_map([run], |row| {
-        Ok(ReasonRow {
-            message: row.get(0)?,
-            topic: row.get(1)?,
-            rule: row.get(2)?,
-            subject: row.get(3)?,
-            about_run: row.get(4)?,
-        })
-    })?
-    .collect()
 }
 
 fn steps(c: &Connection, run: i64) -> rusqlite::Result<Vec<StepRow>> {
