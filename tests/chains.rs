@@ -1,5 +1,5 @@
 //! Chains: what happens in taskbot asks for further runs, through the same rules as what happens on a bus.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod support;
 mod task_run;
 
 use std::fs;
@@ -10,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use task_run::{Run, find, outcomes, stdlib};
+use task_run::{Run, find, outcomes, stdlib, support};
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::download::DownloadConfig;

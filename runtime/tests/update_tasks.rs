@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod rpms;
-mod support;
 mod task_run;
 
 use std::fs;
@@ -11,7 +10,7 @@ use std::process::Command;
 
 use rpms::{Rpm, repository};
 use serde_json::json;
-use task_run::{Run, find, outcomes, stdlib};
+use task_run::{Run, find, outcomes, stdlib, support};
 use taskbot_runtime::class::ErrorClass;
 use taskbot_runtime::executor::Ended;
 use taskbot_runtime::task::results::Collected;

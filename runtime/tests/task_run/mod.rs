@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 #[path = "../support/mod.rs"]
-mod support;
+pub mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
