@@ -22,8 +22,8 @@ use super::Cage;
 use crate::limits;
 use crate::spawn;
 
-/// Where the worker program is inside.
-const WORKER: &str = "/run/taskbot/worker";
+/// Where the worker program is inside: scripts find it in their `PATH`, for `taskbot result`.
+const WORKER: &str = "/run/taskbot/taskbot";
 
 /// Top directories with programs and libraries; on most systems all but the first are links into it.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];

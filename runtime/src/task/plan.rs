@@ -16,7 +16,7 @@ use super::manifest::{Environment, Exit, Fetch, FetchFrom, Input, Manifest, Mani
 use crate::limits;
 
 /// What a task finds on its `PATH`.
-pub const TASK_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const TASK_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/taskbot";
 
 /// The directories and files of one run.
 #[derive(Clone, Debug)]

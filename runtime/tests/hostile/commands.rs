@@ -225,7 +225,7 @@ pub const COMMANDS: &[HostileCommand] = &[
     refused(
         "the system's files",
         ROOM,
-        "for f in /usr/x /etc/x /x /usr/bin/env /run/taskbot/worker /dev/x; do (echo x > $f) 2>/dev/null && echo ESCAPED: $f; done; echo held",
+        "for f in /usr/x /etc/x /x /usr/bin/env /run/taskbot/taskbot /dev/x; do (echo x > $f) 2>/dev/null && echo ESCAPED: $f; done; echo held",
     ),
     refused(
         "moving its own directory",

@@ -98,7 +98,7 @@ async fn nobody_there_is_tried_again() {
 }
 
 #[tokio::test]
-async fn p19_secrets_reach_the_peer_and_nothing_else() {
+async fn secrets_reach_the_peer_and_nothing_else() {
     // One repeats what it was sent, as servers do; others are broken.
     let server = Server::start(|request| match request.path.as_str() {
         "/hooks/c4nary-s3cret/garbage" => Answer::Raw(b"\x00"),

@@ -55,7 +55,11 @@ impl Run {
             env: plan.env.clone(),
             log: self.dirs.log_file.clone(),
             writable: plan.writable.clone(),
-            readable: vec![self.dirs.checkout.clone(), self.dirs.fetched.clone()],
+            readable: vec![
+                self.dirs.checkout.clone(),
+                self.dirs.fetched.clone(),
+                self.dirs.event_file.clone(),
+            ],
             bounds: Bounds::default(),
             place: Place::Sandbox,
             timeout: command.timeout,
