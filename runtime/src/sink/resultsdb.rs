@@ -28,6 +28,7 @@ use super::link::Link;
 use super::notice::Notice;
 use crate::config::duration;
 use crate::limits;
+use crate::task::reported::cut;
 use crate::task::{Outcome, TaskResult};
 
 /// `kind = "resultsdb"`
@@ -306,15 +307,6 @@ fn texts(value: &Value) -> Vec<String> {
 
 fn bounded(text: &str) -> Value {
     Value::String(cut(text, limits::RESULTSDB_VALUE_BYTES))
-}
-
-/// Text of at most so many bytes, with a sign where it was cut.
-fn cut(text: &str, max_bytes: usize) -> String {
-    if text.len() <= max_bytes {
-        return text.to_owned();
-    }
-    let end = text.floor_char_boundary(max_bytes.saturating_sub('…'.len_utf8()));
-    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

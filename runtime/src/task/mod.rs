@@ -26,7 +26,7 @@ mod manifest_reader;
 pub mod plan;
 pub mod prepare;
 pub mod report;
-mod reported;
+pub(crate) mod reported;
 mod result_yaml;
 pub mod results;
 mod sarif;

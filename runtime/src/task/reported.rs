@@ -53,7 +53,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Text of at most so many bytes, with a sign where it was cut.
-pub(super) fn cut(text: &str, max_bytes: usize) -> String {
+pub(crate) fn cut(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }
